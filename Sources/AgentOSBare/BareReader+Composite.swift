@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension BareReader {
+    /// A string: strict UTF-8, every byte kept, also a leading byte order mark.
+    @inlinable
+    package mutating func str() throws(BareError) -> String {
+        let start = offset
+        let bytes = try take(try length())
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .invalidUTF8(offset: start) }
+        return text
+    }
+
+    @inlinable
+    package mutating func data() throws(BareError) -> [UInt8] {
+        let bytes = try take(try length())
+        return [UInt8](bytes)
+    }
+
+    /// The bytes of a string or of data, where they lie.
+    @inlinable
+    package mutating func span() throws(BareError) -> UnsafeRawBufferPointer { try take(try length()) }
+
+    @inlinable
+    package mutating func optional<Element>(
+        _ element: (inout BareReader) throws(BareError) -> Element
+    ) throws(BareError) -> Element? {
+        try bool() ? try element(&self) : nil
+    }
+
+    /// A list. The declared count reserves nothing: a list of zero-size elements is bounded by the bytes left.
+    @inlinable
+    package mutating func list<Element>(
+        _ element: (inout BareReader) throws(BareError) -> Element
+    ) throws(BareError) -> [Element] {
+        let count = try uint()
+        var elements: [Element] = []
+        var index: UInt64 = 0
+        while index < count {
+            if isAtEnd { throw .unexpectedEnd(offset: offset) }
+            elements.append(try element(&self))
+            index += 1
+        }
+        return elements
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSBare
+package import AgentOSSystem
+internal import CAgentOSShims
+
+/// A frame from the sidecar, decoded for use: file content and process output already lie in blocks of their own.
+package enum InboundFrame: Sendable {
+    case response(id: Int64, OwnershipScope, ResponseBody)
+    case event(OwnershipScope, EventBody)
+    case callback(id: Int64, OwnershipScope, SidecarRequestPayload)
+    /// A frame that only a host may send.
+    case unexpected(type: String)
+}
+
+package enum ResponseBody: Sendable {
+    case payload(ResponsePayload)
+    /// The answer to `read_file`, decoded once, straight from the frame.
+    case fileContent(FileContent)
+
+    package var typeName: String {
+        switch self {
+        case .payload(let payload): payload.typeName
+        case .fileContent: "guest_filesystem_result"
+        }
+    }
+}
+
+package enum FileContent: Sendable {
+    case bytes(ByteBlock)
+    case absent
+    case invalidBase64
+}
+
+package enum EventBody: Sendable {
+    case payload(EventPayload)
+    case output(processID: String, StreamChannel, ByteBlock)
+}
+
+extension InboundFrame {
+    /// Decodes and validates one payload. The bytes are borrowed for the call.
+    package static func decode(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
+        guard payload.first == 2 || payload.first == 3 else { return InboundFrame(try FrameCodec.decode(payload: payload)) }
+        do {
+            if let frame = try quick(payload) { return frame }
+        } catch {
+            throw try diagnosis(of: payload) ?? .undecodable(error)
+        }
+        return InboundFrame(try FrameCodec.decode(payload: payload))
+    }
+
+    /// A foreign dialect reads as garbage from here: name it instead.
+    private static func diagnosis(of payload: UnsafeRawBufferPointer) throws(FrameError) -> FrameError? {
+        try Dialect.check(payload)
+        return nil
+    }
+
+    private init(_ frame: ProtocolFrame) {
+        self =
+            switch frame {
+            case .response(let frame): .response(id: frame.requestId, frame.ownership, .payload(frame.payload))
+            case .event(let frame): .event(frame.ownership, .payload(frame.payload))
+            case .sidecarRequest(let frame): .callback(id: frame.requestId, frame.ownership, frame.payload)
+            case .request, .sidecarResponse: .unexpected(type: frame.typeName)
+            }
+    }
+
+    /// The two kinds that carry bytes; nil leaves the frame to the general decoder.
+    private static func quick(_ payload: UnsafeRawBufferPointer) throws(BareError) -> InboundFrame? {
+        var reader = BareReader(payload)
+        let tag = try reader.uint()
+        let schema = try ProtocolSchema(from: &reader)
+        guard schema.version == Dialect.version, schema.name.hasSameBytes(as: Dialect.name) else { return nil }
+        let id: Int64 = tag == 2 ? try reader.i64() : 1
+        let ownership = try OwnershipScope(from: &reader)
+        guard id > 0, case .vm(let owner) = ownership, !owner.connectionId.isEmpty, !owner.sessionId.isEmpty,
+            !owner.vmId.isEmpty
+        else { return nil }
+        let kind = try reader.uint()
+        if tag == 2, kind == 17 {
+            guard try GuestFilesystemOperation(from: &reader) == .readFile else { return nil }
+            guard let content = try fileContent(&reader), reader.isAtEnd else { return nil }
+            return .response(id: id, ownership, .fileContent(content))
+        }
+        if tag == 3, kind == 2 {
+            let process = try reader.str()
+            let channel = try StreamChannel(from: &reader)
+            let chunk = try reader.span()
+            guard reader.isAtEnd, let block = ByteBlock.copy(chunk) else { return nil }
+            return .event(ownership, .output(processID: process, channel, block))
+        }
+        return nil
+    }
+
+    /// The members of a `guest_filesystem_result` behind its operation; nil if one is there that no read has.
+    private static func fileContent(_ reader: inout BareReader) throws(BareError) -> FileContent? {
+        _ = try reader.span()
+        let start = reader.offset
+        let content: UnsafeRawBufferPointer? = try reader.bool() ? try reader.span() : nil
+        let encoding = try reader.optional { (reader) throws(BareError) in
+            try RootFilesystemEntryEncoding(from: &reader)
+        }
+        for _ in 0..<4 where try reader.bool() { return nil }
+        guard let content else { return .absent }
+        let bytes = content.assumingMemoryBound(to: UInt8.self)
+        guard encoding == .base64 else {
+            guard aos_shim_is_utf8(bytes.baseAddress, bytes.count) != 0 else { throw .invalidUTF8(offset: start) }
+            return ByteBlock.copy(content).map { .bytes($0) }
+        }
+        var decoded: Int64 = 0
+        // The decoder stores whole vectors: up to 8 bytes more than it has decoded.
+        let block = ByteBlock.filled(capacity: content.count / 4 * 3 + 8) { target in
+            decoded = aos_shim_base64_decode(
+                bytes.baseAddress, bytes.count, target.assumingMemoryBound(to: UInt8.self).baseAddress)
+            return Int(max(decoded, 0))
+        }
+        return decoded < 0 ? .invalidBase64 : block.map { .bytes($0) }
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What Swift cannot spell: functions that its Glibc module lacks, variadic system calls, code that must be
+ * async-signal-safe, and code that must run between fork and exec. Nothing here knows the protocol. */
+#ifndef AGENTOS_SHIMS_H
+#define AGENTOS_SHIMS_H
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Descriptors (descriptors.c). All are close-on-exec and non-blocking; -1 and errno on failure. */
+int aos_shim_eventfd(void);
+int aos_shim_timerfd(void);
+int aos_shim_timerfd_arm(int fd, uint64_t deadline_ns); /* absolute CLOCK_MONOTONIC; 0 disarms */
+int aos_shim_epoll_create(void);
+int aos_shim_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t token);
+int aos_shim_epoll_wait(int epoll, uint64_t *tokens, uint32_t *events, int capacity, int timeout_ms);
+int aos_shim_socketpair(int fds[2]);
+int aos_shim_pipe(int fds[2]);
+int aos_shim_set_socket_buffers(int fd, int bytes);
+ssize_t aos_shim_send(int fd, const void *bytes, size_t count); /* no SIGPIPE, whatever the host's disposition */
+ssize_t aos_shim_receive(int fd, void *bytes, size_t count);
+int aos_shim_poll_readable(int fd, int64_t timeout_ns);         /* 1 readable or hung up, 0 timed out, -1 errno */
+int aos_shim_open_lock_file(const char *path);                  /* created, locked; -1 with EWOULDBLOCK if held */
+#define AOS_SHIM_EPOLL_ADD 1
+#define AOS_SHIM_EPOLL_DELETE 2
+#define AOS_SHIM_EPOLL_MODIFY 3
+#define AOS_SHIM_READABLE 1u
+#define AOS_SHIM_WRITABLE 4u
+#define AOS_SHIM_FAILED 0x18u /* EPOLLERR | EPOLLHUP */
+
+/* Child processes (spawn.c). */
+/* Starts argv[0] with descriptors 0, 1, 2 and nothing else, an empty signal mask, default dispositions and a
+ * session of its own. Returns 0 and sets *pid and *pidfd (-1 where the kernel has none), or an errno. */
+int aos_shim_spawn(char *const argv[], char *const envp[], const char *directory, const int standard[3],
+                   pid_t *pid, int *pidfd);
+int aos_shim_kill(pid_t pid, int pidfd, int signal); /* 0 or errno */
+/* 1 reaped (*code: exit status, *signal: 0 or the signal), 0 still running, -1 status lost (ECHILD). */
+int aos_shim_reap(pid_t pid, int *code, int *signal);
+const char *aos_shim_strerror(int error, char *buffer, size_t count);
+
+/* Threads (threads.c). */
+/* A detached thread with every signal blocked, named `name` (at most 15 bytes). 0 or errno. */
+int aos_shim_thread_start(const char *name, void (*body)(uintptr_t context), uintptr_t context);
+/* Atomic access to a word that is also slept on: its address must be one and the same for both. */
+static inline uint32_t aos_shim_word_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline uint32_t aos_shim_word_exchange(uint32_t *word, uint32_t value) {
+  return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
+}
+/* The value found: `expected` means that `desired` is in place now. */
+static inline uint32_t aos_shim_word_swap(uint32_t *word, uint32_t expected, uint32_t desired) {
+  __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+  return expected;
+}
+void aos_shim_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns); /* < 0: no limit */
+void aos_shim_futex_wake(uint32_t *word, int count);
+/* What the calling thread is doing for the library: bits of AOS_SHIM_ROLE_*, and the object it does it for. */
+#define AOS_SHIM_ROLE_READER 1u
+#define AOS_SHIM_ROLE_CALLBACK 2u
+uint32_t aos_shim_thread_role(void);
+uint64_t aos_shim_thread_subject(void);
+void aos_shim_thread_set_role(uint32_t role, uint64_t subject);
+/* Registers the three fork handlers once; `child` runs in the child before fork returns there. */
+int aos_shim_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* Doorbells (doorbell.c): an eventfd that is readable exactly while items or wakes are pending. Lock-free and
+ * async-signal-safe: whoever finds the bell being rung by somebody else leaves the work to that one. */
+int aos_shim_doorbell_create(uint64_t key);           /* index, or -1 (no descriptor, or all in use) */
+int aos_shim_doorbell_fd(int index);
+void aos_shim_doorbell_set_items(int index, uint32_t items);
+int aos_shim_doorbell_take_wake(int index);           /* 1 if a wake was pending; it is gone now */
+void aos_shim_doorbell_wake(uint64_t key);            /* by key: an unknown one does nothing */
+void aos_shim_doorbell_destroy(int index);
+
+/* Base64 (base64.c): standard alphabet, padded; SIMD chosen at run time. */
+size_t aos_shim_base64_encode(const uint8_t *in, size_t count, uint8_t *out); /* writes 4 * ceil(count / 3) */
+/* Strict: length a multiple of 4, correct padding, zero trailing bits. Returns the byte count or -1. */
+int64_t aos_shim_base64_decode(const uint8_t *in, size_t count, uint8_t *out);
+
+/* Text (text.c). */
+int aos_shim_is_utf8(const uint8_t *bytes, size_t count);
+/* The bytes that a JSON string of this UTF-8 text has between its quotes, by the sidecar's own escaping. */
+size_t aos_shim_json_string_size(const uint8_t *bytes, size_t count);
+/* The same for a byte array written as JSON numbers with commas. */
+size_t aos_shim_json_bytes_size(const uint8_t *bytes, size_t count);
+#endif
