@@ -5,7 +5,7 @@ internal import Glibc
 /// The system calls of the project, each with its `EINTR` loop and its `errno` read in one place.
 package enum SystemCall {
     /// Two connected stream sockets, close-on-exec; ours with large buffers. socketpair(2)
-    package static func socketPair() throws(SystemError) -> (Int32, Int32) {
+    package static func socketPair() throws(SystemError) -> (ours: OwnedDescriptor, theirs: OwnedDescriptor) {
         var pair: (Int32, Int32) = (-1, -1)
         let result = withUnsafeMutableBytes(of: &pair) { bytes in
             aos_shim_socketpair(bytes.assumingMemoryBound(to: Int32.self).baseAddress)
@@ -13,17 +13,17 @@ package enum SystemCall {
         guard result == 0 else { throw .current }
         _ = aos_shim_set_socket_buffers(pair.0, 1 << 20)
         _ = aos_shim_set_socket_buffers(pair.1, 1 << 20)
-        return pair
+        return (OwnedDescriptor(pair.0), OwnedDescriptor(pair.1))
     }
 
     /// Read end and write end of a pipe, close-on-exec. pipe2(2)
-    package static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
+    package static func pipe() throws(SystemError) -> (read: OwnedDescriptor, write: OwnedDescriptor) {
         var pair: (Int32, Int32) = (-1, -1)
         let result = withUnsafeMutableBytes(of: &pair) { bytes in
             aos_shim_pipe(bytes.assumingMemoryBound(to: Int32.self).baseAddress)
         }
         guard result == 0 else { throw .current }
-        return (pair.0, pair.1)
+        return (OwnedDescriptor(pair.0), OwnedDescriptor(pair.1))
     }
 
     /// Bytes sent; throws `wouldBlock` when the socket is full. Never raises SIGPIPE. send(2)
@@ -51,6 +51,32 @@ package enum SystemCall {
 
     package static func setNonBlocking(_ fd: Int32) {
         _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)
+    }
+
+    /// A counter that is readable while it is not 0. eventfd(2)
+    package static func eventDescriptor() throws(SystemError) -> OwnedDescriptor {
+        let fd = aos_shim_eventfd()
+        guard fd >= 0 else { throw .current }
+        return OwnedDescriptor(fd)
+    }
+
+    package static func signalEvent(_ fd: Int32) {
+        var one: UInt64 = 1
+        while Glibc.write(fd, &one, 8) < 0, errno == EINTR {}
+    }
+
+    package static func clearEvent(_ fd: Int32) {
+        var count: UInt64 = 0
+        while Glibc.read(fd, &count, 8) < 0, errno == EINTR {}
+    }
+
+    /// Which of two descriptors can be read; neither when the time is over or a signal came. ppoll(2)
+    package static func waitReadable(
+        _ first: Int32, or second: Int32, until deadline: MonotonicTime?
+    ) -> (first: Bool, second: Bool) {
+        let wait = deadline.map { Int64(min($0.since(.now), UInt64(Int64.max / 2))) } ?? -1
+        let ready = aos_shim_poll_two(first, second, wait)
+        return ready > 0 ? (ready & 1 != 0, ready & 2 != 0) : (false, false)
     }
 
     /// shutdown(2) of the writing half: the peer sees end of file, we go on reading.

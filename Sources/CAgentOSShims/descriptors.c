@@ -3,22 +3,19 @@
 #include "CAgentOSShims.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 int aos_shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
-int aos_shim_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
-
-int aos_shim_timerfd_arm(int fd, uint64_t deadline_ns) {
-  struct itimerspec when = {{0, 0}, {(time_t)(deadline_ns / 1000000000u), (long)(deadline_ns % 1000000000u)}};
-  return timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
 
 int aos_shim_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
@@ -60,15 +57,16 @@ ssize_t aos_shim_receive(int fd, void *bytes, size_t count) {
   return got;
 }
 
-int aos_shim_poll_readable(int fd, int64_t timeout_ns) {
-  struct pollfd entry = {.fd = fd, .events = POLLIN};
+int aos_shim_poll_two(int first, int second, int64_t timeout_ns) {
+  struct pollfd entries[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
   struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
-  int count = ppoll(&entry, 1, timeout_ns < 0 ? NULL : &limit, NULL);
-  return count > 0 ? 1 : count;
+  int count = ppoll(entries, 2, timeout_ns < 0 ? NULL : &limit, NULL);
+  if (count <= 0) return count;
+  return (entries[0].revents ? 1 : 0) | (entries[1].revents ? 2 : 0);
 }
 
-int aos_shim_open_lock_file(const char *path) {
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+int aos_shim_lock_file(const char *path, int create) {
+  int fd = open(path, O_RDWR | (create ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return -1;
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   int error = errno;
@@ -76,3 +74,52 @@ int aos_shim_open_lock_file(const char *path) {
   errno = error;
   return -1;
 }
+
+static int open_up(const char *path, const struct stat *status, int kind, struct FTW *where) {
+  (void)where;
+  /* A guest may have left directories that their owner may not enter. */
+  if (kind == FTW_D || kind == FTW_DNR) (void)chmod(path, (status->st_mode & 07777) | 0700);
+  return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where) {
+  (void)status;
+  (void)kind;
+  (void)where;
+  (void)remove(path);
+  return 0;
+}
+
+int aos_shim_remove_tree(const char *path) {
+  (void)nftw(path, open_up, 16, FTW_PHYS);
+  return nftw(path, remove_one, 16, FTW_PHYS | FTW_DEPTH);
+}
+
+enum { CHILD_CLOSES = 16384 };
+static _Atomic int child_closes[CHILD_CLOSES]; /* descriptor + 1; 0 is free */
+
+void aos_shim_close_in_child(int fd) {
+  if (fd < 0) return;
+  for (int i = 0; i < CHILD_CLOSES; i++) {
+    int nobody = 0;
+    if (atomic_compare_exchange_strong(&child_closes[i], &nobody, fd + 1)) return;
+  }
+}
+
+void aos_shim_forget_in_child(int fd) {
+  if (fd < 0) return;
+  for (int i = 0; i < CHILD_CLOSES; i++) {
+    int mine = fd + 1;
+    if (atomic_compare_exchange_strong(&child_closes[i], &mine, 0)) return;
+  }
+}
+
+void aos_shim_close_all_in_child(void) {
+  for (int i = 0; i < CHILD_CLOSES; i++) {
+    int fd = atomic_exchange(&child_closes[i], 0);
+    if (fd) close(fd - 1);
+  }
+}
+
+extern char **environ;
+char **aos_shim_environment(void) { return environ; }

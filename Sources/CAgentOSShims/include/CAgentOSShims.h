@@ -9,8 +9,6 @@
 
 /* Descriptors (descriptors.c). All are close-on-exec and non-blocking; -1 and errno on failure. */
 int aos_shim_eventfd(void);
-int aos_shim_timerfd(void);
-int aos_shim_timerfd_arm(int fd, uint64_t deadline_ns); /* absolute CLOCK_MONOTONIC; 0 disarms */
 int aos_shim_epoll_create(void);
 int aos_shim_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t token);
 int aos_shim_epoll_wait(int epoll, uint64_t *tokens, uint32_t *events, int capacity, int timeout_ms);
@@ -19,8 +17,15 @@ int aos_shim_pipe(int fds[2]);
 int aos_shim_set_socket_buffers(int fd, int bytes);
 ssize_t aos_shim_send(int fd, const void *bytes, size_t count); /* no SIGPIPE, whatever the host's disposition */
 ssize_t aos_shim_receive(int fd, void *bytes, size_t count);
-int aos_shim_poll_readable(int fd, int64_t timeout_ns);         /* 1 readable or hung up, 0 timed out, -1 errno */
-int aos_shim_open_lock_file(const char *path);                  /* created, locked; -1 with EWOULDBLOCK if held */
+/* Waits for either descriptor: bit 0 the first, bit 1 the second, 0 timed out, -1 errno. timeout_ns < 0: no limit. */
+int aos_shim_poll_two(int first, int second, int64_t timeout_ns);
+int aos_shim_lock_file(const char *path, int create);           /* opened and locked; EWOULDBLOCK if somebody holds it */
+int aos_shim_remove_tree(const char *path);                     /* never follows a link; 0 or -1 */
+/* Descriptors that a forked child must not keep open: the sidecar would not see its host's end while it lives. */
+void aos_shim_close_in_child(int fd);
+void aos_shim_forget_in_child(int fd);
+void aos_shim_close_all_in_child(void);
+char **aos_shim_environment(void);
 #define AOS_SHIM_EPOLL_ADD 1
 #define AOS_SHIM_EPOLL_DELETE 2
 #define AOS_SHIM_EPOLL_MODIFY 3

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+package import AgentOSSystem
+internal import CAgentOSShims
+
+/// Somebody whose descriptor is watched.
+package protocol ReactorSource: AnyObject, Sendable {
+    /// On the I/O thread; late calls for a source that was removed meanwhile are possible.
+    func descriptorReady(readable: Bool, writable: Bool)
+}
+
+/// The I/O thread of the process: descriptors, timers and small jobs, for all connections.
+///
+/// The thread starts with the first thing to watch and ends when there is nothing left, so an idle library has no
+/// thread and no descriptor. Nothing of the host's is ever run on it.
+package final class Reactor: Sendable {
+    package struct Interest: OptionSet, Sendable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+        package static let readable: Interest = Interest(rawValue: AOS_SHIM_READABLE)
+        package static let writable: Interest = Interest(rawValue: AOS_SHIM_WRITABLE)
+    }
+
+    private struct Watched: Sendable {
+        let fd: Int32
+        let source: any ReactorSource
+    }
+
+    private final class Descriptors: Sendable {
+        let epoll: OwnedDescriptor
+        let wake: OwnedDescriptor
+        init() throws(SystemError) {
+            let fd = aos_shim_epoll_create()
+            guard fd >= 0 else { throw .current }
+            epoll = OwnedDescriptor(fd)
+            wake = try SystemCall.eventDescriptor()
+            guard aos_shim_epoll_control(fd, AOS_SHIM_EPOLL_ADD, wake.number, AOS_SHIM_READABLE, 0) == 0 else { throw .current }
+        }
+    }
+
+    private struct State: Sendable {
+        var descriptors: Descriptors?
+        var watched: [UInt64: Watched] = [:]
+        var timers: TimerQueue = TimerQueue()
+        var jobs: [@Sendable () -> Void] = []
+        var nextToken: UInt64 = 1
+        /// Until when the thread sleeps; nil while it is awake and will look again by itself.
+        var sleepsUntil: MonotonicTime?
+    }
+
+    private static let shared: ForkLocal<Reactor> = ForkLocal { Reactor() }
+
+    /// The reactor of this process; a forked child has another one than its parent.
+    package static var current: Reactor { shared.current }
+
+    private let state: Lock<State> = Lock(State())
+
+    private init() {}
+
+    /// Watches `fd` for `interest` until `remove`. The token names the watch.
+    package func add(_ fd: Int32, _ interest: Interest, _ source: any ReactorSource) throws(SystemError) -> UInt64 {
+        let (token, started) = try insert { state in
+            state.watched[state.nextToken] = Watched(fd: fd, source: source)
+        }
+        let epoll = started.epoll.number
+        guard aos_shim_epoll_control(epoll, AOS_SHIM_EPOLL_ADD, fd, interest.rawValue, token) == 0 else {
+            let error = SystemError.current
+            state.withLock { _ = $0.watched.removeValue(forKey: token) }
+            throw error
+        }
+        return token
+    }
+
+    /// Changes what a watch waits for. An empty interest still reports nothing, not even a hang-up.
+    package func change(_ token: UInt64, _ interest: Interest) {
+        guard let (epoll, fd) = find(token) else { return }
+        if interest.isEmpty {
+            _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_DELETE, fd, 0, token)
+        } else if aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_MODIFY, fd, interest.rawValue, token) != 0 {
+            _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_ADD, fd, interest.rawValue, token)
+        }
+    }
+
+    /// Ends a watch. The descriptor may be closed afterwards.
+    package func remove(_ token: UInt64) {
+        guard let (epoll, fd) = find(token) else { return }
+        _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_DELETE, fd, 0, token)
+        state.withLock { _ = $0.watched.removeValue(forKey: token) }
+        wake()
+    }
+
+    /// Runs `action` on the I/O thread at `deadline` or soon after.
+    package func schedule(_ deadline: MonotonicTime, _ action: @escaping @Sendable () -> Void) -> UInt64? {
+        var id: UInt64?
+        let inserted = try? insert { state in id = state.timers.add(deadline, action) }
+        guard inserted != nil else { return nil }
+        let mustWake = state.withLock { state in state.sleepsUntil.map { deadline < $0 } ?? false }
+        if mustWake { wake() }
+        return id
+    }
+
+    package func cancel(timer id: UInt64?) {
+        guard let id else { return }
+        let isLast = state.withLock { state in
+            state.timers.cancel(id)
+            return state.timers.isEmpty && state.watched.isEmpty
+        }
+        if isLast { wake() }
+    }
+
+    /// Runs `job` on the I/O thread, soon. Without a thread to be had it runs here.
+    package func perform(_ job: @escaping @Sendable () -> Void) {
+        guard (try? insert { $0.jobs.append(job) }) != nil else { return job() }
+        wake()
+    }
+
+    // MARK: The thread
+
+    private func find(_ token: UInt64) -> (epoll: OwnedDescriptor, fd: Int32)? {
+        state.withLock { state in
+            guard let watched = state.watched[token], let descriptors = state.descriptors else { return nil }
+            return (descriptors.epoll, watched.fd)
+        }
+    }
+
+    /// Puts something in, and starts the thread if there was none. What is in keeps the thread alive.
+    private func insert(_ body: (inout State) -> Void) throws(SystemError) -> (token: UInt64, Descriptors) {
+        let running = state.withLock { $0.descriptors }
+        let fresh: Descriptors? = running == nil ? try Descriptors() : nil
+        let (token, descriptors, mustStart) = state.withLock { state -> (UInt64, Descriptors?, Bool) in
+            body(&state)
+            let token = state.nextToken
+            state.nextToken += 1
+            if let descriptors = state.descriptors { return (token, descriptors, false) }
+            state.descriptors = fresh
+            return (token, fresh, fresh != nil)
+        }
+        guard let descriptors else {
+            // The thread ended between the two looks: once more, with descriptors of our own.
+            let fresh = try Descriptors()
+            let (kept, isOurs) = state.withLock { state -> (Descriptors, Bool) in
+                if let descriptors = state.descriptors { return (descriptors, false) }
+                state.descriptors = fresh
+                return (fresh, true)
+            }
+            if isOurs { try start(kept) }
+            return (token, kept)
+        }
+        if mustStart { try start(descriptors) }
+        return (token, descriptors)
+    }
+
+    private func start(_ descriptors: Descriptors) throws(SystemError) {
+        do {
+            try NamedThread.start("aos-io") { ThreadRole.asReader { self.run(descriptors) } }
+        } catch {
+            state.withLock { state in
+                state = State()
+            }
+            throw error
+        }
+    }
+
+    private func wake() {
+        // Holding the descriptor keeps its number from being closed and reused under the write.
+        guard let descriptors = state.withLock({ $0.descriptors }) else { return }
+        SystemCall.signalEvent(descriptors.wake.number)
+    }
+
+    private func run(_ descriptors: Descriptors) {
+        var tokens = [UInt64](repeating: 0, count: 64)
+        var events = [UInt32](repeating: 0, count: 64)
+        while true {
+            let now = MonotonicTime.now
+            let (actions, timeout, isOver) = state.withLock { state -> ([TimerQueue.Action], Int32, Bool) in
+                let due = state.timers.due(now) + state.jobs
+                state.jobs = []
+                state.sleepsUntil = nil
+                if !due.isEmpty { return (due, 0, false) }
+                if state.watched.isEmpty, state.timers.isEmpty {
+                    state.descriptors = nil
+                    return ([], 0, true)
+                }
+                let next = state.timers.nextDeadline()
+                state.sleepsUntil = next ?? MonotonicTime(nanoseconds: .max)
+                return ([], next.map { Int32(clamping: ($0.since(now) + 999_999) / 1_000_000) } ?? -1, false)
+            }
+            if isOver { return }
+            for action in actions { action() }
+            if !actions.isEmpty { continue }
+            let count = aos_shim_epoll_wait(descriptors.epoll.number, &tokens, &events, 64, timeout)
+            for index in 0..<Int(max(count, 0)) {
+                if tokens[index] == 0 {
+                    SystemCall.clearEvent(descriptors.wake.number)
+                    continue
+                }
+                let token = tokens[index]
+                guard let watched = state.withLock({ $0.watched[token] }) else { continue }
+                let failed = events[index] & AOS_SHIM_FAILED != 0
+                watched.source.descriptorReady(
+                    readable: failed || events[index] & AOS_SHIM_READABLE != 0,
+                    writable: failed || events[index] & AOS_SHIM_WRITABLE != 0)
+            }
+        }
+    }
+}
