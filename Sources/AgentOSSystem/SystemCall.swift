@@ -70,6 +70,12 @@ package enum SystemCall {
         while Glibc.read(fd, &count, 8) < 0, errno == EINTR {}
     }
 
+    /// Waits until a descriptor can be read, the time is over or a signal came. ppoll(2)
+    package static func waitReadable(_ fd: Int32, until deadline: MonotonicTime?) {
+        let wait = deadline.map { Int64(min($0.since(.now), UInt64(Int64.max / 2))) } ?? -1
+        _ = aos_shim_poll_one(fd, wait)
+    }
+
     /// Which of two descriptors can be read; neither when the time is over or a signal came. ppoll(2)
     package static func waitReadable(
         _ first: Int32, or second: Int32, until deadline: MonotonicTime?

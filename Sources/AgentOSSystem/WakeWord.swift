@@ -7,6 +7,10 @@ package final class WakeWord: Sendable {
 
     /// The address of the word, as a number: raw pointers are not `Sendable`.
     private let address: UInt
+    private let thread: ThreadIdentity = .current
+
+    /// Whether the calling thread is the one that made this word, and so the one that sleeps on it.
+    package var isOfThisThread: Bool { thread == .current }
 
     package init() {
         let word = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)

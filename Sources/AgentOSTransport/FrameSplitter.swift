@@ -41,11 +41,16 @@ package struct FrameSplitter: Sendable {
     ) throws(Failure) -> Int {
         makeRoom()
         let free = end
-        let filled = try buffer.withUnsafeMutableBytes { bytes throws(Failure) in
-            try fill(UnsafeMutableRawBufferPointer(rebasing: bytes[free...]))
+        let filled: Result<Int, Failure> = buffer.withUnsafeMutableBytes { bytes in
+            do throws(Failure) {
+                return .success(try fill(UnsafeMutableRawBufferPointer(rebasing: bytes[free...])))
+            } catch {
+                return .failure(error)
+            }
         }
-        end += filled
-        return filled
+        let count = try filled.get()
+        end += count
+        return count
     }
 
     private mutating func makeRoom() {
@@ -82,7 +87,7 @@ package struct FrameSplitter: Sendable {
             }
             guard end - start - FrameCodec.prefixSize >= length else { break }
             let first = start + FrameCodec.prefixSize
-            let decoded = buffer.withUnsafeBytes { bytes in
+            let decoded: Result<InboundFrame, FrameError> = buffer.withUnsafeBytes { bytes in
                 Result { () throws(FrameError) in
                     try InboundFrame.decode(UnsafeRawBufferPointer(rebasing: bytes[first..<first + length]))
                 }

@@ -61,6 +61,7 @@ package final class Reactor: Sendable {
         let (token, started) = try insert { state in
             state.watched[state.nextToken] = Watched(fd: fd, source: source)
         }
+        if interest.isEmpty { return token }
         let epoll = started.epoll.number
         guard aos_shim_epoll_control(epoll, AOS_SHIM_EPOLL_ADD, fd, interest.rawValue, token) == 0 else {
             let error = SystemError.current

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import AgentOSSystem
+internal import AgentOSSystem
 
 /// What is due when: a heap of moments, with cancelled entries left in it until they come up.
 struct TimerQueue: Sendable {

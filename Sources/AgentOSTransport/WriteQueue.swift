@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AgentOSSystem
+internal import AgentOSWire
 
 /// A frame on its way out: its bytes in parts, so that file content is never copied into another buffer.
 package struct OutgoingFrame: Sendable {
@@ -16,6 +17,14 @@ package struct OutgoingFrame: Sendable {
     }
 
     package var size: Int { parts.reduce(0) { $0 + $1.count } }
+
+    /// Writes the id into a request frame that was encoded before it had one.
+    mutating func setRequestID(_ id: Int64) {
+        guard parts.first.map({ $0.count >= FrameCodec.requestIDOffset + 8 }) == true else { return }
+        withUnsafeBytes(of: id.littleEndian) { bytes in
+            for index in 0..<8 { parts[0][FrameCodec.requestIDOffset + index] = bytes[index] }
+        }
+    }
 }
 
 /// Frames that wait for the socket. A value: the channel does the sending, outside the lock.

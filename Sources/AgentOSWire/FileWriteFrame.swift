@@ -67,3 +67,17 @@ package struct FileWriteFrame: Sendable {
         return (bytes, end)
     }
 }
+
+extension EncodedContent {
+    /// The bytes behind base64 as the sidecar takes it: padded, standard alphabet, no stray bits; nil if it is not.
+    package static func decodeBase64(_ text: String) -> [UInt8]? {
+        let letters = Array(text.utf8)
+        var decoded: Int64 = -1
+        // The decoder stores whole vectors: up to 8 bytes more than it has decoded.
+        let bytes = [UInt8](unsafeUninitializedCapacity: letters.count / 4 * 3 + 40) { buffer, count in
+            decoded = aos_shim_base64_decode(letters, letters.count, buffer.baseAddress)
+            count = Int(max(decoded, 0))
+        }
+        return decoded < 0 ? nil : bytes
+    }
+}

@@ -57,6 +57,12 @@ ssize_t aos_shim_receive(int fd, void *bytes, size_t count) {
   return got;
 }
 
+int aos_shim_poll_one(int fd, int64_t timeout_ns) {
+  struct pollfd entry = {.fd = fd, .events = POLLIN};
+  struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+  return ppoll(&entry, 1, timeout_ns < 0 ? NULL : &limit, NULL);
+}
+
 int aos_shim_poll_two(int first, int second, int64_t timeout_ns) {
   struct pollfd entries[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
   struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};

@@ -11,7 +11,7 @@ struct doorbell {
   _Atomic uint64_t key;    /* 0: free; 1: being made or unmade */
   _Atomic uint32_t users;  /* wakers inside: the descriptor must not be closed under them */
   _Atomic uint32_t state;
-  _Atomic uint32_t items;
+  _Atomic int32_t items;
   _Atomic uint32_t wakes;
   int fd;
   int readable; /* only the ringer touches it */
@@ -67,9 +67,10 @@ int aos_shim_doorbell_create(uint64_t key) {
 
 int aos_shim_doorbell_fd(int index) { return bells[index].fd; }
 
-void aos_shim_doorbell_set_items(int index, uint32_t items) {
-  atomic_store(&bells[index].items, items);
-  ring(&bells[index]);
+void aos_shim_doorbell_add(int index, int32_t items) {
+  /* Only the step between none and some moves the descriptor: all others cost no system call. */
+  int32_t before = atomic_fetch_add(&bells[index].items, items);
+  if ((before != 0) != (before + items != 0)) ring(&bells[index]);
 }
 
 int aos_shim_doorbell_take_wake(int index) {

@@ -2,6 +2,8 @@
 #include "CAgentOSShims.h"
 #include <string.h>
 
+size_t aos_shim_strlen(const char *text) { return strlen(text); }
+
 int aos_shim_is_utf8(const uint8_t *bytes, size_t count) {
   size_t i = 0;
   while (i < count) {

@@ -17,6 +17,7 @@ int aos_shim_pipe(int fds[2]);
 int aos_shim_set_socket_buffers(int fd, int bytes);
 ssize_t aos_shim_send(int fd, const void *bytes, size_t count); /* no SIGPIPE, whatever the host's disposition */
 ssize_t aos_shim_receive(int fd, void *bytes, size_t count);
+int aos_shim_poll_one(int fd, int64_t timeout_ns); /* > 0 readable, 0 timed out, -1 errno. timeout_ns < 0: no limit. */
 /* Waits for either descriptor: bit 0 the first, bit 1 the second, 0 timed out, -1 errno. timeout_ns < 0: no limit. */
 int aos_shim_poll_two(int first, int second, int64_t timeout_ns);
 int aos_shim_lock_file(const char *path, int create);           /* opened and locked; EWOULDBLOCK if somebody holds it */
@@ -71,7 +72,7 @@ int aos_shim_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(v
  * async-signal-safe: whoever finds the bell being rung by somebody else leaves the work to that one. */
 int aos_shim_doorbell_create(uint64_t key);           /* index, or -1 (no descriptor, or all in use) */
 int aos_shim_doorbell_fd(int index);
-void aos_shim_doorbell_set_items(int index, uint32_t items);
+void aos_shim_doorbell_add(int index, int32_t items); /* that many more items are pending, or fewer */
 int aos_shim_doorbell_take_wake(int index);           /* 1 if a wake was pending; it is gone now */
 void aos_shim_doorbell_wake(uint64_t key);            /* by key: an unknown one does nothing */
 void aos_shim_doorbell_destroy(int index);
@@ -82,6 +83,7 @@ size_t aos_shim_base64_encode(const uint8_t *in, size_t count, uint8_t *out); /*
 int64_t aos_shim_base64_decode(const uint8_t *in, size_t count, uint8_t *out);
 
 /* Text (text.c). */
+size_t aos_shim_strlen(const char *text);
 int aos_shim_is_utf8(const uint8_t *bytes, size_t count);
 /* The bytes that a JSON string of this UTF-8 text has between its quotes, by the sidecar's own escaping. */
 size_t aos_shim_json_string_size(const uint8_t *bytes, size_t count);

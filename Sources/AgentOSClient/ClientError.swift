@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What went wrong, for people and for programs. The one error of the client's layer.
+package struct ClientError: Error, Sendable {
+    /// Names as they stand in the detail document (vm.md 13.1).
+    package enum Kind: String, Sendable {
+        case pathNotAbsolute = "path_not_absolute"
+        case pathNotNormalized = "path_not_normalized"
+        case pathReadOnly = "path_read_only"
+        case invalidArgument = "invalid_argument"
+        case processNotFound = "process_not_found"
+        case kernel
+        case transport
+        case sidecar
+        case tooLarge = "too_large"
+        case timeout
+        case cancelled
+        case disposed
+        case stale
+        case busy
+        case deadlock
+        case unsupported
+        case noMemory = "no_memory"
+        case forked
+        case aggregate
+    }
+
+    /// What an error may carry beside its text. In a class: errors are rare, results that may hold one are not.
+    package final class Facts: Sendable {
+        package let kind: Kind
+        package let message: String
+        package let detail: Detail
+
+        init(_ kind: Kind, _ message: String, _ detail: Detail) {
+            self.kind = kind
+            self.message = message
+            self.detail = detail
+        }
+    }
+
+    package struct Detail: Sendable {
+        /// The sidecar's own word for a rejection, unchanged.
+        package var code: String?
+        package var errno: String?
+        package var operation: String?
+        package var path: String?
+        /// The type of the request that failed, and of an answer that did not fit it.
+        package var request: String?
+        package var found: String?
+        package var exitCode: Int32?
+        package var exitSignal: Int32?
+        package var standardError: String?
+        package var size: Int?
+        package var limit: Int?
+        /// The errors that an aggregate is made of.
+        package var parts: [ClientError] = []
+
+        package init() {}
+    }
+
+    package let facts: Facts
+
+    package init(_ kind: Kind, _ message: String, _ edit: (inout Detail) -> Void = { _ in }) {
+        var detail = Detail()
+        edit(&detail)
+        facts = Facts(kind, message, detail)
+    }
+
+    package var kind: Kind { facts.kind }
+    package var message: String { facts.message }
+    package var detail: Detail { facts.detail }
+
+    /// The same error, naming the operation and the path that the caller gave.
+    package func during(_ operation: String, path: String? = nil) -> ClientError {
+        if detail.operation != nil { return self }
+        return ClientError(kind, message) { detail in
+            detail = self.detail
+            detail.operation = operation
+            if detail.path == nil { detail.path = path }
+        }
+    }
+
+    /// The reference client's printed form.
+    package var description: String {
+        switch kind {
+        case .kernel: "kernel error [\(detail.code ?? "")]: \(message)"
+        case .transport: "transport error: \(message)"
+        case .sidecar: "sidecar error: \(message)"
+        default: message
+        }
+    }
+
+    /// The text inside results of batches and aggregates (vm.md 13.4).
+    package var batchMessage: String {
+        if ErrorNumber.token(of: message) != nil { return message }
+        guard kind == .kernel, let code = detail.code, !message.hasPrefix("\(code):") else { return message }
+        return "\(code): \(message)"
+    }
+
+    /// Several errors as one, or the one that there is.
+    package static func joined(_ errors: [ClientError]) -> ClientError? {
+        guard errors.count > 1 else { return errors.first }
+        return ClientError(.aggregate, errors.map(\.batchMessage).joined(separator: "; ")) { $0.parts = errors }
+    }
+}
+
+extension ClientError {
+    package static func invalid(_ message: String) -> ClientError { ClientError(.invalidArgument, message) }
+
+    /// A refusal of ours in the guest kernel's own words, with its errno.
+    package static func guest(_ errno: String, _ text: String, kind: Kind = .invalidArgument) -> ClientError {
+        ClientError(kind, "\(errno): \(text)") { $0.errno = errno }
+    }
+
+    /// The sidecar's rejection of a request.
+    static func rejected(code: String, message: String, request: String) -> ClientError {
+        ClientError(.kernel, message) { detail in
+            detail.code = code
+            detail.errno = ErrorNumber.token(of: message) ?? ErrorNumber.name(code)
+            detail.request = request
+        }
+    }
+
+    package static let vmDisposed: ClientError = ClientError(.disposed, "AgentOs has been disposed")
+    package static let cancelled: ClientError = ClientError(.cancelled, "request cancelled")
+}
+
+/// Finds an errno in a message of the sidecar (filesystem.md 1.1).
+enum ErrorNumber {
+    /// The longest prefix `E[A-Z][A-Z0-9]*` that is directly followed by a colon. The middle is not searched.
+    static func token(of message: String) -> String? {
+        let head = message.utf8.prefix { $0 != UInt8(ascii: ":") }
+        guard head.count < message.utf8.count else { return nil }
+        return name(String(Substring(head)))
+    }
+
+    /// The text itself if it has the form of an errno.
+    static func name(_ text: String) -> String? {
+        let bytes = Array(text.utf8)
+        let isUpper: (UInt8) -> Bool = { (0x41...0x5A).contains($0) }
+        guard bytes.count >= 2, bytes[0] == 0x45, isUpper(bytes[1]),
+            bytes.dropFirst(2).allSatisfy({ isUpper($0) || (0x30...0x39).contains($0) })
+        else { return nil }
+        return text
+    }
+}

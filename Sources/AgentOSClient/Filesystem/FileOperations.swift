@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+package import AgentOSSystem
+internal import AgentOSWire
+
+/// Files of a VM, as callers have them: local guards, then the questions of `PathGuard`, then the request.
+extension VM {
+    private static let frameReserve = 1024
+
+    private var guardsFiles: Bool { sidecar.options.fileGuards }
+
+    /// All bytes of a file.
+    package func readFile(_ path: String) -> Steps<ByteBlock> {
+        Steps<FileContent>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(path)
+            guard guardsFiles else { return readFileRequest(path.text) }
+            return resolve(path).then { [self] real in
+                statRequest(real).then { [self] stat throws(ClientError) in
+                    if !stat.isDirectory { try checkReadable(stat.size, path) }
+                    return readFileRequest(real)
+                }
+            }
+        }.map { content throws(ClientError) in
+            switch content {
+            case .bytes(let block): return block
+            case .absent: throw ClientError(.sidecar, "sidecar returned no file content for \(path)")
+            case .invalidBase64: throw ClientError(.sidecar, "decoding base64 file content of \(path): invalid base64")
+            }
+        }.during("readFile", path: path)
+    }
+
+    /// An answer above the frame limit would end the sidecar (hazard H1), and its size in the worst case is that of
+    /// base64.
+    private func checkReadable(_ size: UInt64, _ path: GuestPath) throws(ClientError) {
+        let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
+        let limit = max(budget / 4 * 3, 0)
+        guard size > UInt64(limit) else { return }
+        throw ClientError(
+            .tooLarge, "EFBIG: file of \(size) bytes does not fit one frame (limit \(limit)), read '\(path.given)'"
+        ) { detail in
+            detail.errno = "EFBIG"
+            (detail.size, detail.limit) = (Int(clamping: size), limit)
+        }
+    }
+
+    /// Creates or replaces a file. `content` was encoded at the call.
+    package func writeFile(_ path: String, _ content: FileBytes) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(writable: path)
+            if path.hasTrailingSlash {
+                throw ClientError.guest("EISDIR", "illegal operation on a directory, open '\(path.given)'")
+            }
+            try checkWritable(content.encoded, path)
+            guard guardsFiles else { return writeFileRequest(path.text, content.encoded) }
+            return resolveForWriting(path).then { [self] real in writeFileRequest(real, content.encoded) }
+        }.during("writeFile", path: path)
+    }
+
+    /// Refuses at once what cannot fit in any form, before it is copied or encoded.
+    package func checkSize(_ count: Int, path: String) throws(ClientError) {
+        let limit = connection.maximumFrameSize
+        guard count > limit else { return }
+        throw ClientError(.tooLarge, "EFBIG: \(count) bytes do not fit one frame (limit \(limit)), write '\(path)'") {
+            detail in
+            detail.errno = "EFBIG"
+            (detail.path, detail.size, detail.limit) = (path, count, limit)
+        }
+    }
+
+    private func checkWritable(_ content: EncodedContent, _ path: GuestPath) throws(ClientError) {
+        let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
+        guard content.accountedSize > budget else { return }
+        throw ClientError(
+            .tooLarge,
+            "EFBIG: \(content.byteCount) bytes do not fit one frame (limit \(budget)), write '\(path.given)'"
+        ) { detail in
+            detail.errno = "EFBIG"
+            (detail.size, detail.limit) = (content.byteCount, budget)
+        }
+    }
+
+    /// What a path leads to, links followed, as JSON.
+    package func statJSON(_ path: String) -> Steps<String> {
+        guardedStat(path).map { JSONWriter.text($0.publicJSON) }
+    }
+
+    func guardedStat(_ path: String) -> Steps<GuestFilesystemStat> {
+        Steps<GuestFilesystemStat>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(path)
+            guard guardsFiles else { return statRequest(path.text) }
+            return resolve(path).then { [self] real in statRequest(real) }
+        }.during("stat", path: path)
+    }
+
+    /// Whether something is there; a link to nothing is something.
+    package func exists(_ path: String) -> Steps<Bool> {
+        Steps<Bool>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(path)
+            guard guardsFiles else { return existsRequest(path.text) }
+            return resolve(path).map { _ in true }.recover { [self] error throws(ClientError) in
+                switch error.detail.errno {
+                case "ENOENT":
+                    return readLinkRequest(path.text).map { _ in true }.recover { error throws(ClientError) in
+                        guard error.detail.errno != nil else { throw error }
+                        return .done(false)
+                    }
+                // What may not be seen, or made to be seen, is not there (hazard H14).
+                case "EACCES", "EROFS": return .done(false)
+                default: throw error
+                }
+            }
+        }.during("exists", path: path)
+    }
+
+    /// The names in a directory, as a JSON array in the sidecar's order.
+    package func readDirJSON(_ path: String) -> Steps<String> {
+        guardedReadDir(path).map { names in JSONWriter.text(.array(names.map { .string($0) })) }
+    }
+
+    func guardedReadDir(_ path: String) -> Steps<[String]> {
+        Steps<[String]>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(path)
+            guard guardsFiles else { return readDirRequest(path.text) }
+            return refresh.then { [self] in readDirRequest(path.text) }
+        }.during("readdir", path: path)
+    }
+
+    /// Makes a directory. `recursive`: also its parents, and one that exists is success.
+    package func makeDirectory(_ path: String, recursive: Bool) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(writable: path)
+            if recursive, path.isRoot { return .done(()) }
+            guard recursive else {
+                return guardsFiles
+                    ? resolveParent(path).then { [self] real in createDirRequest(real) } : createDirRequest(path.text)
+            }
+            guard guardsFiles else { return makeTree(path.text) }
+            return resolve(path).then { [self] real in makeTree(real) }.recover { [self] error throws(ClientError) in
+                guard error.detail.errno == "ENOENT", error.detail.code != nil else { throw error }
+                return resolveForWriting(path).then { [self] real in makeTree(real) }
+            }
+        }.during("mkdir", path: path)
+    }
+
+    private func makeTree(_ path: String) -> Steps<Void> {
+        mkdirRequest(path).recover { [self] error throws(ClientError) in
+            guard error.detail.errno == "EEXIST" else { throw error }
+            return statRequest(path).map { stat throws(ClientError) in
+                if !stat.isDirectory { throw error }
+            }
+        }
+    }
+}
+
+/// File content as it crosses the wire, made once when the caller hands it over.
+package struct FileBytes: Sendable {
+    let encoded: EncodedContent
+
+    package init(_ bytes: UnsafeRawBufferPointer) { encoded = EncodedContent(bytes) }
+
+    /// What it takes from the budget of a connection.
+    package var size: Int { encoded.text.count }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Deleting, without following a link anywhere (filesystem.md 8.1).
+extension VM {
+    /// What is left to do, the next at the end. No recursion: a tree may be thousands of levels deep.
+    private enum Task: Sendable {
+        case visit(String)
+        case removeDirectory(String, retriesLeft: Int)
+    }
+
+    package func remove(_ path: String, recursive: Bool) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(writable: path)
+            if path.isRoot {
+                throw ClientError.guest("EPERM", "operation not permitted, rmdir '/'")
+            }
+            let target: Steps<String> = sidecar.options.fileGuards ? resolveParent(path) : .done(path.text)
+            return target.then { [self] target in
+                kind(of: target).then { [self] kind throws(ClientError) in
+                    switch kind {
+                    case .missing: throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
+                    case .link: return removeLink(target)
+                    case .file: return removeFileRequest(target)
+                    case .directory(let names):
+                        return recursive ? removeTree(target, names) : removeDirRequest(target)
+                    }
+                }
+            }
+        }.during("delete", path: path)
+    }
+
+    /// One file or link, or one empty directory, and nothing of the other sort.
+    func removeOne(_ path: String, directory: Bool) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            let path = try GuestPath(writable: path)
+            return resolveParent(path).then { [self] target in
+                kind(of: target).then { [self] kind throws(ClientError) in
+                    switch (kind, directory) {
+                    case (.missing, _): throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
+                    case (.directory, true): return removeDirRequest(target)
+                    case (.directory, false):
+                        throw ClientError.guest("EISDIR", "illegal operation on a directory, unlink '\(path.given)'")
+                    case (_, true): throw ClientError.guest("ENOTDIR", "not a directory: \(path.given)", kind: .kernel)
+                    case (.link, false): return removeLink(target)
+                    case (.file, false): return removeFileRequest(target)
+                    }
+                }
+            }
+        }.during("delete", path: path)
+    }
+
+    private func removeTree(_ root: String, _ names: [String]) -> Steps<Void> {
+        .loop(Self.tasks(root, names, retriesLeft: 1)) { [self] tasks in
+            guard let task = tasks.last else { return .done(.done(())) }
+            let rest = Array(tasks.dropLast())
+            switch task {
+            case .visit(let path):
+                return visit(path).map { .again(rest + $0) }.recover { error throws(ClientError) in
+                    // Removed meanwhile by somebody else: that is what was wanted.
+                    guard error.detail.errno == "ENOENT" else { throw error.during("delete", path: path) }
+                    return .done(.again(rest))
+                }
+            case .removeDirectory(let path, let retriesLeft):
+                return removeDirRequest(path).map { .again(rest) }.recover { [self] error throws(ClientError) in
+                    if error.detail.errno == "ENOENT", !rest.isEmpty { return .done(.again(rest)) }
+                    guard error.detail.errno == "ENOTEMPTY", retriesLeft > 0 else {
+                        throw error.during("delete", path: path)
+                    }
+                    // Something came in meanwhile: once more, then the error stands.
+                    return readDirRequest(path).map { names in
+                        .again(rest + Self.tasks(path, names, retriesLeft: retriesLeft - 1))
+                    }
+                }
+            }
+        }
+    }
+
+    private static func tasks(_ folder: String, _ names: [String], retriesLeft: Int) -> [Task] {
+        let children = names.filter { $0 != "." && $0 != ".." }.reversed().map { Task.visit(GuestPath.join(folder, $0)) }
+        return [.removeDirectory(folder, retriesLeft: retriesLeft)] + children
+    }
+
+    private func visit(_ path: String) -> Steps<[Task]> {
+        kind(of: path).then { [self] kind in
+            switch kind {
+            case .missing: .done([])
+            case .link: removeLink(path).map { [] }
+            case .file: removeFileRequest(path).map { [] }
+            case .directory(let names): .done(Self.tasks(path, names, retriesLeft: 1))
+            }
+        }
+    }
+
+    /// The sidecar looks through links when it removes: one that points to nothing cannot be removed as it is. So an
+    /// empty file takes its place first; rename does not look through links.
+    private func removeLink(_ path: String) -> Steps<Void> {
+        removeFileRequest(path).recover { [self] error throws(ClientError) in
+            guard error.detail.errno == "ENOENT" else { throw error }
+            let folder = GuestPath.split(path).parent
+            let digits = String(SidecarID.uuid().filter { $0 != "-" }.prefix(16))
+            let temporary = GuestPath.join(folder, ".aos-unlink-\(digits)")
+            let empty = UnsafeRawBufferPointer(start: nil, count: 0)
+            return writeFileRequest(temporary, FileBytes(empty).encoded).then { [self] in
+                renameRequest(temporary, to: path).onFailure { [self] in removeFileRequest(temporary) }
+            }.then { [self] in removeFileRequest(path) }
+        }
+    }
+}

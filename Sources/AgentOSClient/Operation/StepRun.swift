@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
+internal import AgentOSTransport
+
+/// One execution of `Steps`: where an interruption (cancel, deadline, disposal) reaches what is under way.
+package final class StepRun: Sendable {
+    private enum Parked: Sendable {
+        case nothing
+        case request(Connection, id: Int64)
+        case other(@Sendable (ClientError) -> Void)
+    }
+
+    private struct State: Sendable {
+        var interruption: ClientError?
+        var parked: Parked = .nothing
+        /// Counts what was begun, so that a late word about an earlier step is not taken for the present one.
+        var turn: UInt64 = 0
+    }
+
+    private let state: Lock<State> = Lock(State())
+
+    package init() {}
+
+    /// The error with which the run was interrupted; nil while it may go on.
+    package var interruption: ClientError? { state.withLock { $0.interruption } }
+
+    /// Ends what is under way with `error`, and lets nothing interruptible begin. The first interruption counts.
+    package func interrupt(_ error: ClientError) {
+        let parked = state.withLock { state -> Parked in
+            guard state.interruption == nil else { return .nothing }
+            state.interruption = error
+            return state.parked
+        }
+        switch parked {
+        case .nothing: break
+        case .request(let connection, let id): connection.giveUp(id, error)
+        case .other(let interrupter): interrupter(error)
+        }
+    }
+
+    /// Something begins. The turn names it.
+    func begin() -> UInt64 {
+        state.withLock { state in
+            state.turn += 1
+            return state.turn
+        }
+    }
+
+    /// A request is on its way: from now on an interruption gives it up.
+    func requestSent(_ turn: UInt64, _ connection: Connection, id: Int64) {
+        let interruption = state.withLock { state -> ClientError? in
+            guard state.turn == turn else { return nil }
+            state.parked = .request(connection, id: id)
+            return state.interruption
+        }
+        if let interruption { connection.giveUp(id, interruption) }
+    }
+
+    /// Something else is waited for, which `interrupter` ends.
+    func park(_ turn: UInt64, _ interrupter: @escaping @Sendable (ClientError) -> Void) {
+        let interruption = state.withLock { state -> ClientError? in
+            guard state.turn == turn else { return nil }
+            state.parked = .other(interrupter)
+            return state.interruption
+        }
+        if let interruption { interrupter(interruption) }
+    }
+
+    /// What was begun is over.
+    func end(_ turn: UInt64) {
+        state.withLock { state in
+            guard state.turn == turn else { return }
+            state.turn += 1
+            state.parked = .nothing
+        }
+    }
+}

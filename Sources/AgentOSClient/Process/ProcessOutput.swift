@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+package import AgentOSSystem
+
+/// Who consumes a process's output as it comes. Called by whoever reads, or by whoever gives credit back; never two
+/// at a time, in order. It must not wait or call out.
+package protocol OutputConsumer: AnyObject, Sendable {
+    func consume(_ channel: OutputChannel, _ block: ByteBlock)
+    /// That many bytes were dropped here, as the policy `ring` says.
+    func lost(_ bytes: Int)
+    /// Once, after the last output.
+    func ended(_ end: ProcessEnd)
+}
+
+/// The output of one process on its way to its consumer, with a window of bytes that may be outstanding.
+///
+/// The pipe is always read: what a slow consumer does not take is kept here as its policy says, so that it holds up
+/// nobody else (architecture decision 15).
+package final class ProcessOutput: OutputSink {
+    /// Bytes that may be with the consumer before it gives some back.
+    package static let window: Int = 1 << 20
+
+    private struct Chunk: Sendable {
+        let channel: OutputChannel
+        var block: ByteBlock
+    }
+
+    private enum Delivery: Sendable {
+        case chunk(Chunk)
+        case lost(Int)
+        case end(ProcessEnd)
+    }
+
+    private struct State: Sendable {
+        var waiting: [Chunk] = []
+        var head = 0
+        var waitingBytes = 0
+        var outstanding = 0
+        var droppedBytes = 0
+        var end: ProcessEnd?
+        /// The bound of `keep` was passed: nothing more is kept, and this many bytes are missing.
+        var missingBytes = 0
+        var hasOverflowed = false
+        var isDelivering = false
+        var isOver = false
+    }
+
+    private let policy: ProcessOptions.OverflowPolicy
+    private let consumer: Lock<(any OutputConsumer)?>
+    private let state: Lock<State> = Lock(State())
+
+    package init(policy: ProcessOptions.OverflowPolicy, consumer: any OutputConsumer) {
+        self.policy = policy
+        self.consumer = Lock(consumer)
+    }
+
+    package func output(_ channel: OutputChannel, _ block: ByteBlock) {
+        state.withLock { state in
+            guard !state.hasOverflowed else {
+                state.missingBytes += block.count
+                return
+            }
+            state.waiting.append(Chunk(channel: channel, block: block))
+            state.waitingBytes += block.count
+            guard state.outstanding >= Self.window else { return }
+            switch policy {
+            case .keep(let bound):
+                guard state.waitingBytes > bound else { return }
+                state.waiting.removeLast()
+                state.waitingBytes -= block.count
+                state.hasOverflowed = true
+                state.missingBytes = block.count
+            case .ring(let bound):
+                while state.waitingBytes > bound, state.head < state.waiting.count {
+                    let count = state.waiting[state.head].block.count
+                    state.head += 1
+                    state.waitingBytes -= count
+                    state.droppedBytes += count
+                }
+            }
+        }
+        deliver()
+    }
+
+    package func ended(_ end: ProcessEnd) {
+        state.withLock { $0.end = $0.end ?? end }
+        deliver()
+    }
+
+    /// The consumer is done with so many bytes.
+    package func giveBack(_ bytes: Int) {
+        state.withLock { $0.outstanding -= bytes }
+        deliver()
+    }
+
+    /// The consumer wants no more output, only the end.
+    package func discard() {
+        state.withLock { state in
+            (state.waiting, state.head, state.waitingBytes) = ([], 0, 0)
+            state.outstanding = Int.min / 2
+        }
+        deliver()
+    }
+
+    private func deliver() {
+        while let delivery = state.withLock({ Self.next(&$0) }) {
+            let consumer = consumer.withLock { $0 }
+            switch delivery {
+            case .chunk(let chunk): consumer?.consume(chunk.channel, chunk.block)
+            case .lost(let bytes): consumer?.lost(bytes)
+            case .end(let end):
+                self.consumer.withLock { $0 = nil }
+                consumer?.ended(end)
+            }
+            state.withLock { $0.isDelivering = false }
+        }
+    }
+
+    /// What goes out next; nil when nothing may, or somebody is at it: that one looks again when it is done.
+    private static func next(_ state: inout State) -> Delivery? {
+        guard !state.isDelivering, !state.isOver else { return nil }
+        let delivery: Delivery
+        if state.droppedBytes > 0, state.outstanding < window {
+            delivery = .lost(state.droppedBytes)
+            state.droppedBytes = 0
+        } else if state.head < state.waiting.count {
+            guard state.outstanding < window else { return nil }
+            let chunk = state.waiting[state.head]
+            state.head += 1
+            if state.head == state.waiting.count {
+                state.waiting.removeAll(keepingCapacity: state.head < 1024)
+                state.head = 0
+            } else if state.head > 256, state.head > state.waiting.count / 2 {
+                state.waiting.removeFirst(state.head)
+                state.head = 0
+            }
+            state.waitingBytes -= chunk.block.count
+            state.outstanding += chunk.block.count
+            delivery = .chunk(chunk)
+        } else if let end = state.end {
+            state.isOver = true
+            delivery = .end(state.hasOverflowed ? .failed(overflow(state.missingBytes)) : end)
+        } else {
+            return nil
+        }
+        state.isDelivering = true
+        return delivery
+    }
+
+    private static func overflow(_ missing: Int) -> ClientError {
+        ClientError(
+            .tooLarge, "the output of the process was not taken in time: its last \(missing) bytes are missing"
+        ) { $0.size = missing }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSWire
+
+/// Writing to, closing and signalling processes.
+enum StandardInput {
+    /// Bytes of one write that always fit: the sidecar counts 2 to 4 for each (process.md 6.2).
+    static let maximumWrite: Int = 245_760
+
+    /// Pieces of at most that size, not cut inside a character where the bytes are text.
+    static func pieces(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        guard bytes.count > maximumWrite else { return [bytes[...]] }
+        let isText = String(validating: bytes, as: UTF8.self) != nil
+        var pieces: [ArraySlice<UInt8>] = []
+        var start = 0
+        while start < bytes.count {
+            var end = min(start + maximumWrite, bytes.count)
+            if isText {
+                while end < bytes.count, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+            }
+            pieces.append(bytes[start..<end])
+            start = end
+        }
+        return pieces
+    }
+}
+
+extension VM {
+    func writeRequest(_ process: ProcessRecord, _ chunk: [UInt8]) -> Steps<Void> {
+        requestUnchecked(.writeStdin(WriteStdinRequest(processId: process.processID, chunk: chunk))) { body in
+            if case .payload(.stdinWritten) = body { return () }
+            return nil
+        }.recover { error throws(ClientError) in throw Self.isGone(error) ? ProcessRecord.exitedAlready : error }
+    }
+
+    func closeRequest(_ process: ProcessRecord) -> Steps<Void> {
+        requestUnchecked(.closeStdin(CloseStdinRequest(processId: process.processID))) { body in
+            if case .payload(.stdinClosed) = body { return () }
+            return nil
+        }.recover { error throws(ClientError) in
+            guard Self.isGone(error) else { throw error }
+            return .done(())
+        }
+    }
+
+    /// A rejection that means that the process has ended (process.md 9.2).
+    static func isGone(_ error: ClientError) -> Bool {
+        guard error.kind == .kernel else { return false }
+        let text = error.message.lowercased()
+        return text.contains("has no active process") || text.contains("no such process") || text.contains("esrch")
+    }
+
+    /// Bytes to stdin, in the order of the calls. Ends when the sidecar has taken them.
+    package func write(_ bytes: [UInt8], to process: ProcessRecord) throws(ClientError) -> Steps<Void> {
+        try check()
+        let pieces = StandardInput.pieces(bytes)
+        if pieces.count > 1, configuration.stdinGuard {
+            throw ClientError(
+                .tooLarge,
+                "stdin limit of this sidecar reached: 0 bytes written, \(bytes.count) more would block it"
+            ) { ($0.size, $0.limit) = (bytes.count, StandardInput.maximumWrite) }
+        }
+        try process.accountWrite(bytes.count, guarded: configuration.stdinGuard)
+        let write = afterStart(process).then { [self] in
+            .forEach(pieces) { [self] piece in writeRequest(process, Array(piece)) }
+        }
+        return process.inputQueue.enqueue(write).during("writeStdin")
+    }
+
+    /// End of file on stdin, behind all writes. A second time, or after the end: success.
+    package func closeInput(of process: ProcessRecord) throws(ClientError) -> Steps<Void> {
+        try check()
+        guard process.closeInput(), !process.hasEnded else { return .done(()) }
+        let close = afterStart(process).then { [self] in closeRequest(process) }
+        return process.inputQueue.enqueue(close).recover { error throws(ClientError) in
+            guard error.kind == .processNotFound else { throw error }
+            return .done(())
+        }.during("closeStdin")
+    }
+
+    /// A signal, past the writes that wait. SIGKILL is repeated until the process has ended (hazard X7).
+    package func kill(_ process: ProcessRecord, signal name: String) throws(ClientError) -> Steps<Void> {
+        let signal = try GuestSignal(name)
+        try check()
+        guard !process.hasEnded else { return .done(()) }
+        return afterStart(process).then { [self] in
+            killRequest(process.processID, signal).recover { error throws(ClientError) in
+                guard Self.isGone(error) else { throw error }
+                return .done(())
+            }
+        }.map { [self] in
+            if signal == .kill { repeatKill(process, left: 4) }
+        }.recover { error throws(ClientError) in
+            guard error.kind == .processNotFound else { throw error }
+            return .done(())
+        }.during("kill")
+    }
+
+    private func repeatKill(_ process: ProcessRecord, left: Int) {
+        guard left > 0 else { return }
+        let pause = Steps<ProcessEnd>.wait(
+            for: process.end, atMost: 1_000_000_000, timeout: ClientError(.timeout, ""))
+        pause.run(StepRun()) { [self] result in
+            guard case .failure = result, !process.hasEnded, connection.isUsable else { return }
+            killRequest(process.processID, .kill).run(StepRun()) { _ in }
+            repeatKill(process, left: left - 1)
+        }
+    }
+
+    /// What is asked before the start is done right after it.
+    private func afterStart(_ process: ProcessRecord) -> Steps<Void> {
+        Steps<Result<Void, ClientError>>.wait(for: process.started).map { result throws(ClientError) in
+            try result.get()
+        }
+    }
+}

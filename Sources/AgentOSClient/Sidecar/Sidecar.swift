@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
+internal import AgentOSTransport
+internal import AgentOSWire
+internal import Synchronization
+
+/// What happens to a handle, for those who asked to be told.
+package enum SidecarEvent: Sendable {
+    /// Its process ended or was given up; the handle goes on.
+    case processLost(ClientError)
+    /// It is disposed: the last event.
+    case closed
+}
+
+/// A handle on a sidecar: its identity, its VMs, and at most one process, started when a VM needs it.
+package final class Sidecar: Sendable {
+    package let id: String
+    package let options: SidecarOptions
+    let placement: Placement
+    private let state: Lock<SidecarState> = Lock(SidecarState())
+    /// Phase and VM count of one moment, readable without the lock: also in a forked child, where it may be held for
+    /// ever.
+    private let summary: Atomic<UInt64> = Atomic(0)
+    private let observers: Lock<(next: UInt64, list: [(id: UInt64, observer: @Sendable (SidecarEvent) -> Void)])> = Lock((1, []))
+
+    init(id: String, placement: Placement, options: SidecarOptions) {
+        self.id = id
+        self.placement = placement
+        self.options = options
+    }
+
+    /// A handle of its own. Starts nothing, waits for nothing.
+    package static func explicit(_ options: SidecarOptions) -> Sidecar {
+        let id = options.sidecarID ?? SidecarID.generated()
+        return Sidecar(id: id, placement: .explicit(id: id), options: options)
+    }
+
+    /// The state, under its lock.
+    func withState<Result>(_ body: (inout SidecarState) -> Result) -> Result {
+        state.withLock { state in
+            defer {
+                let phase = SidecarState.Phase.allCases.firstIndex(of: state.phase) ?? 0
+                summary.store(UInt64(phase) << 32 | UInt64(state.leases.count), ordering: .releasing)
+            }
+            return body(&state)
+        }
+    }
+
+    /// A snapshot of the state, members in this order (sidecar-lifecycle.md 4).
+    package func describeJSON() -> String {
+        let summary = summary.load(ordering: .acquiring)
+        let phase = SidecarState.Phase.allCases[Int(summary >> 32) % SidecarState.Phase.allCases.count]
+        return JSONWriter.text(
+            .members([
+                "sidecarId": .string(id), "placement": placement.json, "state": .string(phase.rawValue),
+                "activeVmCount": .integer(Int64(summary & 0xFFFF_FFFF)),
+            ]))
+    }
+
+    /// What goes on behind the handle, for diagnostics.
+    package func diagnosticsJSON() -> String {
+        let connection = currentConnection
+        let counters = connection?.counters.withLock { $0 }
+        let channel = connection?.transport?.channel
+        func number(_ value: Int?) -> JSONValue? { value.map { .integer(Int64($0)) } }
+        return JSONWriter.text(
+            .members([
+                "processId": connection?.processID.map { .integer(Int64($0)) },
+                "connectionId": connection.map { .string($0.connectionID) },
+                "wireSidecarId": connection?.sidecarID.map { .string($0) },
+                "maxFrameBytes": number(connection?.maximumFrameSize), "lateAnswers": number(counters?.lateAnswers),
+                "unknownAnswers": number(counters?.unknownAnswers), "unknownEvents": number(counters?.unknownEvents),
+                "lateCallbackAnswers": number(channel?.expiredFrames), "queuedBytes": number(channel?.queuedBytes),
+            ]))
+    }
+
+    package var isDisposed: Bool { withState { $0.phase == .disposed } }
+
+    /// The process that serves the handle now.
+    package var processID: Int32? {
+        withState { state in
+            if case .up(let connection, _) = state.slot { return connection.processID }
+            return nil
+        }
+    }
+
+    /// What a blocking caller may read on while it waits for something of this handle.
+    package var currentConnection: Connection? {
+        withState { state in
+            if case .up(let connection, _) = state.slot { return connection }
+            return nil
+        }
+    }
+
+    static func leaseError(_ id: String, _ phase: SidecarState.Phase) -> ClientError {
+        ClientError(.disposed, "Cannot lease VM from sidecar \(id) while it is \(phase.rawValue)")
+    }
+
+    // MARK: The connection
+
+    /// A use of the connection: of the one that is up, or of a new process. Concurrent callers share one attempt.
+    var acquire: Steps<ConnectionUse> {
+        .loop(()) { [self] _ throws(ClientError) in
+            enum Decision {
+                case use(Connection)
+                case wait(ConnectAttempt, isNew: Bool)
+                case afterClosing(Connection)
+                case again
+                case refuse(SidecarState.Phase)
+            }
+            let decision = withState { state -> Decision in
+                guard state.phase == .ready else { return .refuse(state.phase) }
+                switch state.slot {
+                case .up(let connection, let users):
+                    guard connection.isUsable else {
+                        state.slot = .empty
+                        return .again
+                    }
+                    state.slot = .up(connection, users: users + 1)
+                    return .use(connection)
+                case .empty:
+                    let attempt = ConnectAttempt()
+                    attempt.claims.add()
+                    state.slot = .connecting(attempt)
+                    return .wait(attempt, isNew: true)
+                case .connecting(let attempt):
+                    attempt.claims.add()
+                    return .wait(attempt, isNew: false)
+                case .closing(let connection): return .afterClosing(connection)
+                }
+            }
+            switch decision {
+            case .use(let connection): return .done(.done(ConnectionUse(connection, of: self)))
+            case .again: return .done(.again(()))
+            case .refuse(let phase): throw Self.leaseError(id, phase)
+            case .afterClosing(let connection): return Steps<TransportEnd>.wait(for: connection.ended).map { _ in .again(()) }
+            case .wait(let attempt, let isNew):
+                if isNew { start(attempt) }
+                return wait(for: attempt).map { .done($0) }
+            }
+        }
+    }
+
+    private func wait(for attempt: ConnectAttempt) -> Steps<ConnectionUse> {
+        Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).map { [self] result throws(ClientError) in
+            ConnectionUse(try result.get(), of: self)
+        }.recover { [self] error throws(ClientError) in
+            // An interruption: the claim is given back. When nobody waits any more the attempt is ended, or, if it
+            // has succeeded just now, its connection is released.
+            if attempt.outcome.value == nil, withState({ _ in attempt.claims.remove() }) == 0 {
+                attempt.run.interrupt(ClientError.cancelled)
+            } else if case .success(let connection) = attempt.outcome.value {
+                return release(connection).recover { _ in .done(()) }.map { () throws(ClientError) in throw error }
+            }
+            throw error
+        }
+    }
+
+    private func start(_ attempt: ConnectAttempt) {
+        let steps = Steps<Connection>.begin { [self] () throws(ClientError) in
+            let connection = try Connection.start(options.connection)
+            return connection.handshake.map { connection }.onFailure {
+                connection.kill(.protocolError("handshake failed"))
+                return Steps.wait(for: connection.ended).map { _ in }
+            }
+        }
+        steps.run(attempt.run) { [self] result in
+            let mustClose = withState { state -> Bool in
+                guard case .success(let connection) = result else {
+                    state.slot = .empty
+                    return false
+                }
+                let users = attempt.claims.current
+                state.slot = users > 0 ? .up(connection, users: users) : .closing(connection)
+                return users == 0
+            }
+            if case .success(let connection) = result {
+                connection.failed.whenSet { [self] failure in connectionFailed(connection, failure) }
+                if mustClose { finishClosing(connection) }
+            }
+            attempt.outcome.set(result)
+        }
+    }
+
+    private func connectionFailed(_ connection: Connection, _ failure: TransportFailure) {
+        withState { state in
+            state.forget(connection)
+            if state.reservation?.connection === connection { state.reservation = nil }
+        }
+        if case .disposed = failure.cause { return }
+        publish(.processLost(Connection.error(failure, prefix: "sidecar process lost")))
+    }
+
+    /// One user less; the last one closes the process in an orderly way and waits for its end.
+    func release(_ connection: Connection) -> Steps<Void> {
+        let isLast = withState { $0.release(connection) }
+        guard isLast else { return .done(()) }
+        finishClosing(connection)
+        return Self.outcome(of: connection)
+    }
+
+    private func finishClosing(_ connection: Connection) {
+        connection.ended.whenSet { [self] _ in
+            withState { state in
+                if case .closing(let current) = state.slot, current === connection { state.slot = .empty }
+            }
+        }
+        connection.close()
+    }
+
+    /// How a process that was closed ended: a status of its own other than 0 is an error.
+    static func outcome(of connection: Connection) -> Steps<Void> {
+        Steps.wait(for: connection.ended).map { end throws(ClientError) in
+            guard case .code(let code) = end.exit, code != 0, !end.wasKilled else { return }
+            let stderr = end.standardError
+            let text = "native sidecar exited with code \(code)" + (stderr.isEmpty ? "" : "\nstderr:\n\(stderr)")
+            throw ClientError(.sidecar, text) { ($0.exitCode, $0.standardError) = (code, stderr) }
+        }
+    }
+
+    /// Connects now and keeps the connection although there is no VM.
+    package var connect: Steps<Void> {
+        acquire.then { [self] use in
+            let surplus = withState { state -> ConnectionUse? in
+                guard state.phase == .ready, state.reservation == nil else { return use }
+                state.reservation = use
+                return nil
+            }
+            return surplus?.release ?? .done(())
+        }
+    }
+
+    // MARK: Observers
+
+    /// Tells `observer` what happens from now on. It is called by whoever reads: it must not wait or call out.
+    package func observe(_ observer: @escaping @Sendable (SidecarEvent) -> Void) -> UInt64 {
+        let id = observers.withLock { observers in
+            defer { observers.next += 1 }
+            observers.list.append((observers.next, observer))
+            return observers.next
+        }
+        // Disposed meanwhile or long ago: its last event is not to be missed.
+        if isDisposed, stopObserving(id) { observer(.closed) }
+        return id
+    }
+
+    @discardableResult
+    package func stopObserving(_ id: UInt64) -> Bool {
+        observers.withLock { observers in
+            guard let index = observers.list.firstIndex(where: { $0.id == id }) else { return false }
+            observers.list.remove(at: index)
+            return true
+        }
+    }
+
+    func publish(_ event: SidecarEvent) {
+        let all = observers.withLock { observers in
+            defer {
+                if case .closed = event { observers.list = [] }
+            }
+            return observers.list
+        }
+        for entry in all { entry.observer(event) }
+    }
+}

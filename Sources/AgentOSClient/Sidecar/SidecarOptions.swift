@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSWire
+
+/// The options of a handle, as a caller writes them.
+package struct SidecarOptions: Sendable {
+    package var sidecarID: String?
+    package var connection: ConnectionOptions = ConnectionOptions()
+    /// Requests that we add to find out whether a file operation is safe (architecture decisions 9 and 20).
+    package var fileGuards: Bool = true
+
+    package init() {}
+
+    package init(document: String?) throws(ClientError) {
+        let object = try ConfigurationObject(
+            document: document,
+            allowed: [
+                "sidecarId", "command", "env", "cwd", "authToken", "deadlines", "unresponsiveMs", "stopGraceMs", "hostPaths",
+                "fileGuards",
+            ])
+        sidecarID = try object.string("sidecarId")
+        connection.command = try object.strings("command")
+        if let command = connection.command {
+            guard let program = command.first, !program.isEmpty else {
+                throw .invalid("command: expected a program and its arguments, found an empty list")
+            }
+            for (index, part) in command.enumerated() where part.utf8.contains(0) {
+                throw .invalid("command[\(index)]: contains a NUL byte")
+            }
+        }
+        for entry in try object.map("env") ?? [] {
+            guard !entry.name.isEmpty, !entry.name.utf8.contains(UInt8(ascii: "=")), !entry.name.utf8.contains(0),
+                !entry.value.utf8.contains(0)
+            else { throw .invalid("env.\(entry.name): a name is not empty and has no `=`, and neither has a NUL byte") }
+            connection.environment.append(entry)
+        }
+        connection.directory = try object.string("cwd")
+        if let token = try object.string("authToken") {
+            guard !token.isEmpty else { throw .invalid("authToken: must not be empty; it would end the sidecar") }
+            connection.authToken = token
+        }
+        if let limits = try object.object("deadlines", allowed: nil) {
+            for entry in limits.all {
+                guard entry.name == "default" || RequestLimits.types.contains(entry.name) else {
+                    throw .invalid("\(limits.place(entry.name)): no such request type; \"default\" is for all others")
+                }
+                guard let nanoseconds = try limits.milliseconds(entry.name) else { continue }
+                if entry.name == "default" {
+                    connection.limits.others = nanoseconds
+                } else {
+                    connection.limits.set(entry.name, nanoseconds)
+                }
+            }
+        }
+        if let value = try object.milliseconds("unresponsiveMs") { connection.unresponsiveNanoseconds = value }
+        if let value = try object.milliseconds("stopGraceMs") { connection.stopGraceNanoseconds = value }
+        connection.isRemote = try object.choice("hostPaths", ["local": false, "remote": true]) ?? false
+        fileGuards = try object.choice("fileGuards", ["on": true, "off": false]) ?? true
+    }
+}

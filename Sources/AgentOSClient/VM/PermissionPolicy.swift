@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSWire
+
+/// The permissions of a VM, as they are sent with its creation and its configuration (vm.md 5).
+struct PermissionPolicy: Sendable {
+    let wire: PermissionsPolicy
+
+    private static let domains = ["fs", "network", "childProcess", "process", "env", "tool"]
+
+    /// Everything, in all six domains: what absent permissions mean.
+    static let allowAll: PermissionPolicy = PermissionPolicy(
+        wire: PermissionsPolicy(
+            fs: .mode(.allow), network: .mode(.allow), childProcess: .mode(.allow),
+            process: .mode(.allow), env: .mode(.allow), tool: .mode(.allow)))
+
+    init(wire: PermissionsPolicy) { self.wire = wire }
+
+    /// A domain that a given object leaves out stays out, and the sidecar denies it.
+    init(_ value: JSONValue, place: String) throws(ClientError) {
+        let object = try ConfigurationObject(value, path: place, allowed: Self.domains)
+        func pattern(_ name: String, wireName: String) throws(ClientError) -> PatternPermissionScope? {
+            guard let value = object.value(name) else { return nil }
+            return try Self.patternScope(value, object.place(name), wireName)
+        }
+        var fs: FsPermissionScope?
+        if let value = object.value("fs") { fs = try Self.fsScope(value, object.place("fs")) }
+        wire = PermissionsPolicy(
+            fs: fs, network: try pattern("network", wireName: "network"),
+            childProcess: try pattern("childProcess", wireName: "child_process"),
+            process: try pattern("process", wireName: "process"), env: try pattern("env", wireName: "env"),
+            tool: try pattern("tool", wireName: "tool"))
+    }
+
+    private static func mode(_ value: JSONValue, _ place: String) throws(ClientError) -> PermissionMode {
+        let text = try ConfigurationObject.string(value, place)
+        guard let mode = PermissionMode(jsonName: text) else {
+            throw .invalid("\(place): expected one of allow, deny, ask, found \"\(text)\"")
+        }
+        return mode
+    }
+
+    private struct Rule {
+        let mode: PermissionMode
+        let operations: [String]
+        let subjects: [String]
+    }
+
+    private static func rules(
+        _ value: JSONValue, _ place: String, _ wireName: String, subjects: String
+    ) throws(ClientError) -> (fallback: PermissionMode?, rules: [Rule]) {
+        let object = try ConfigurationObject(value, path: place, allowed: ["default", "rules"])
+        var fallback: PermissionMode?
+        if let value = object.value("default") { fallback = try mode(value, object.place("default")) }
+        var index = 0
+        let rules = try object.list("rules") { (value, place) throws(ClientError) in
+            let rule = try ConfigurationObject(value, path: place, allowed: ["mode", "operations", subjects])
+            guard let given = rule.value("mode") else { throw .invalid("\(rule.place("mode")): missing") }
+            func field(_ name: String, _ everything: String) throws(ClientError) -> [String] {
+                guard let list = try rule.strings(name) else { return [everything] }
+                // The sidecar's own text: it would refuse the policy with it.
+                if list.isEmpty {
+                    throw .invalid(
+                        "invalid permissions policy: \(wireName).rules[\(index)].\(name) must not be empty; use [\"*\"] for wildcard"
+                    )
+                }
+                return list
+            }
+            defer { index += 1 }
+            return Rule(
+                mode: try mode(given, rule.place("mode")), operations: try field("operations", "*"),
+                subjects: try field(subjects, "**"))
+        }
+        return (fallback, rules ?? [])
+    }
+
+    private static func fsScope(_ value: JSONValue, _ place: String) throws(ClientError) -> FsPermissionScope {
+        if case .string = value { return .mode(try mode(value, place)) }
+        let set = try rules(value, place, "fs", subjects: "paths")
+        return .ruleSet(
+            FsPermissionRuleSet(
+                default: set.fallback,
+                rules: set.rules.map { FsPermissionRule(mode: $0.mode, operations: $0.operations, paths: $0.subjects) }))
+    }
+
+    private static func patternScope(
+        _ value: JSONValue, _ place: String, _ wireName: String
+    ) throws(ClientError) -> PatternPermissionScope {
+        if case .string = value { return .mode(try mode(value, place)) }
+        let set = try rules(value, place, wireName, subjects: "patterns")
+        return .ruleSet(
+            PatternPermissionRuleSet(
+                default: set.fallback,
+                rules: set.rules.map {
+                    PatternPermissionRule(mode: $0.mode, operations: $0.operations, patterns: $0.subjects)
+                }))
+    }
+
+    /// Whether files may be written, as far as the policy alone can tell: an ephemeral root and a policy that denies
+    /// it do not go together (hazard H21).
+    enum Writing: Sendable {
+        case everywhere
+        case nowhere
+        /// Denied for some paths: by this rule, or by the default.
+        case somewhere(String)
+    }
+
+    var writing: Writing {
+        switch wire.fs {
+        case nil: return .nowhere
+        case .mode(let mode): return mode == .allow ? .everywhere : .nowhere
+        case .ruleSet(let set):
+            // The last match wins; a rule for all paths hides what stands before it.
+            var result: Writing = set.default == .allow ? .everywhere : .nowhere
+            for (index, rule) in set.rules.enumerated() {
+                guard rule.operations.contains(where: { $0 == "*" || $0 == "write" }) else { continue }
+                let isForAll = rule.paths.contains("**") || rule.paths.contains("/**")
+                switch (rule.mode == .allow, isForAll, result) {
+                case (true, true, _): result = .everywhere
+                case (false, true, _): result = .nowhere
+                case (true, false, .nowhere): result = .somewhere("permissions.fs.rules[\(index)]")
+                case (false, false, .everywhere): result = .somewhere("permissions.fs.rules[\(index)]")
+                default: break
+                }
+            }
+            return result
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
+internal import AgentOSTransport
+internal import AgentOSWire
+
+/// A virtual machine of a sidecar.
+package final class VM: Sendable {
+    private enum Phase: Sendable {
+        case ready
+        case disposing(Latch<Result<Void, ClientError>>)
+        case disposed
+    }
+
+    private struct State: Sendable {
+        var phase: Phase = .ready
+        var loss: ClientError?
+    }
+
+    package let sidecar: Sidecar
+    package let connection: Connection
+    let sessionID: String
+    let record: VMRecord
+    let ownership: OwnershipScope
+    /// As it was created; `reconfigure` replaces parts of it.
+    let configuration: VMConfiguration
+    let mounts: Lock<[Mount]>
+    let use: ConnectionUse
+    private let state: Lock<State> = Lock(State())
+    /// Set when its shutdown is over.
+    package let shutDown: Latch<Void> = Latch()
+    /// Names of processes on the wire count up in each VM.
+    let processNumbers: ProcessNumbers = ProcessNumbers()
+
+    init(sidecar: Sidecar, use: ConnectionUse, sessionID: String, record: VMRecord, configuration: VMConfiguration) {
+        self.sidecar = sidecar
+        self.use = use
+        connection = use.connection
+        self.sessionID = sessionID
+        self.record = record
+        self.configuration = configuration
+        mounts = Lock(configuration.mounts)
+        ownership = .vm(
+            VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID))
+        record.observeLoss { [weak self] error in self?.lost(error) }
+    }
+
+    /// The sidecar's own name for it. Names repeat in every process.
+    package var wireID: String { record.vmID }
+
+    private func lost(_ cause: ClientError) {
+        state.withLock { state in
+            guard state.loss == nil, case .ready = state.phase else { return }
+            state.loss = ClientError(.sidecar, "VM \(record.vmID) is lost: \(cause.message)") { $0 = cause.detail }
+        }
+    }
+
+    package var isLost: Bool { state.withLock { $0.loss != nil } }
+
+    /// Throws what every new operation must fail with when the VM is gone.
+    package func check() throws(ClientError) {
+        let error = state.withLock { state -> ClientError? in
+            guard case .ready = state.phase else { return .vmDisposed }
+            return state.loss
+        }
+        if let error { throw error }
+    }
+
+    var isShutdownBegun: Bool {
+        state.withLock { state in
+            if case .ready = state.phase { return false }
+            return true
+        }
+    }
+
+    /// The first caller begins the shutdown; the others get the latch of the one that runs. Nil: it is over.
+    func beginShutdown() -> (latch: Latch<Result<Void, ClientError>>, isFirst: Bool)? {
+        state.withLock { state in
+            switch state.phase {
+            case .disposed: return nil
+            case .disposing(let latch): return (latch, false)
+            case .ready:
+                let latch = Latch<Result<Void, ClientError>>()
+                state.phase = .disposing(latch)
+                return (latch, true)
+            }
+        }
+    }
+
+    func endShutdown() {
+        state.withLock { $0.phase = .disposed }
+        shutDown.set(())
+    }
+
+    /// One request of this VM.
+    func request<Output: Sendable>(
+        _ payload: RequestPayload, limit: UInt64? = nil, _ decode: @escaping @Sendable (ResponseBody) -> Output?
+    ) -> Steps<Output> {
+        Steps.begin { [self] () throws(ClientError) in
+            try check()
+            return requestUnchecked(payload, limit: limit, decode)
+        }
+    }
+
+    /// The same, also while the VM shuts down.
+    func requestUnchecked<Output: Sendable>(
+        _ payload: RequestPayload, limit: UInt64? = nil, _ decode: @escaping @Sendable (ResponseBody) -> Output?
+    ) -> Steps<Output> {
+        connection.requestSteps(payload, ownership, limit: limit, decode)
+    }
+}

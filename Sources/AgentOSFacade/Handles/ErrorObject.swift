@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSClient
+internal import AgentOSSystem
+internal import CAgentOS
+
+/// An error as a host reads it: texts at fixed addresses, made once.
+package final class ErrorObject: Sendable {
+    let status: aos_status
+    let flags: UInt32
+    let message: ByteBlock?
+    let detail: ByteBlock?
+
+    init(_ error: ClientError) {
+        status = Status.of(error)
+        flags =
+            switch error.kind {
+            case .busy, .timeout, .sidecar: AOS_ERR_RETRIABLE
+            case .disposed, .forked: AOS_ERR_FATAL
+            default: 0
+            }
+        message = ByteBlock.text(error.message)
+        detail = ByteBlock.text(error.detailJSON)
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSClient
+internal import AgentOSSystem
+internal import AgentOSTransport
+internal import Synchronization
+
+/// An accepted operation: it publishes its events in order, and its last one exactly once.
+final class Operation: Sendable {
+    private struct State: Sendable {
+        var lastSequence: UInt64 = 0
+        var isComplete = false
+        /// WAIT and THREAD: what was not taken yet.
+        var pending: [EventRecord] = []
+        var waiters: [WakeWord] = []
+        /// THREAD: a thread is at it, or will be.
+        var isScheduled = false
+        var timer: UInt64?
+        var atEnd: (@Sendable () -> Void)?
+    }
+
+    let sidecar: SidecarObject
+    let delivery: Delivery
+    let tag: UInt64
+    let run: StepRun = StepRun()
+    /// What a waiter may read on meanwhile.
+    private let connection: Connection?
+    private let identifier: Atomic<UInt64> = Atomic(0)
+    private let objectID: Atomic<UInt64> = Atomic(0)
+    private let state: Lock<State> = Lock(State())
+
+    private init(_ submission: Submission, _ sidecar: SidecarObject, _ connection: Connection?) {
+        delivery = submission.delivery
+        tag = submission.tag
+        self.sidecar = sidecar
+        self.connection = connection
+    }
+
+    var id: UInt64 { identifier.load(ordering: .relaxed) }
+    var object: UInt64 { objectID.load(ordering: .relaxed) }
+    func setObject(_ id: UInt64) { objectID.store(id, ordering: .relaxed) }
+
+    /// Accepts an operation. `bytes` are taken from the budget of its connection until it is complete.
+    static func accept(
+        _ submission: Submission, _ sidecar: SidecarObject, _ connection: Connection?, bytes: Int = 0
+    ) throws(ClientError) -> Operation {
+        let operation = Operation(submission, sidecar, connection)
+        let reserved = OutgoingBudget.perRequest + bytes
+        if let connection, !connection.budget.reserve(reserved) {
+            throw ClientError(.busy, "the connection has \(OutgoingBudget.bound) bytes of requests under way: try again later")
+        }
+        let release: @Sendable () -> Void = { connection?.budget.release(reserved) }
+        switch submission.delivery {
+        case .queue(let queue), .call(let queue, _):
+            guard queue.reserve(operation) else {
+                release()
+                throw ClientError(.busy, "the queue is full: take events, then try again")
+            }
+        case .wait, .thread, .none: break
+        }
+        guard let id = Identifiers.current.operations.add(operation) else {
+            release()
+            operation.queueIfAny?.forget(operation)
+            throw ClientError(.noMemory, "too many operations")
+        }
+        operation.identifier.store(id, ordering: .relaxed)
+        operation.state.withLock { $0.atEnd = release }
+        if submission.deadline > 0 {
+            let timer = Reactor.current.schedule(.now.adding(submission.deadline)) { [weak operation] in
+                operation?.run.interrupt(ClientError(.timeout, "the operation ran out of time"))
+            }
+            operation.state.withLock { $0.timer = timer }
+        }
+        return operation
+    }
+
+    private var queueIfAny: EventQueue? {
+        switch delivery {
+        case .queue(let queue), .call(let queue, _): queue
+        case .wait, .thread, .none: nil
+        }
+    }
+
+    func cancel() { run.interrupt(.cancelled) }
+
+    // MARK: Publishing
+
+    func emit(_ record: EventRecord) { publish(record) }
+
+    /// The last event.
+    func complete(_ record: EventRecord) {
+        var record = record
+        record.isLast = true
+        publish(record)
+    }
+
+    func complete<Output>(_ result: Result<Output, ClientError>, _ record: (Output) -> EventRecord) {
+        switch result {
+        case .success(let output): complete(record(output))
+        case .failure(let error): complete(.failed(error))
+        }
+    }
+
+    private func publish(_ record: EventRecord) {
+        var record = record
+        let keeps: Bool =
+            switch delivery {
+            case .wait, .thread: true
+            case .queue, .call, .none: false
+            }
+        let outcome = state.withLock { state -> (waiters: [WakeWord], schedule: Bool, timer: UInt64?, atEnd: (@Sendable () -> Void)?)? in
+            guard !state.isComplete else { return nil }
+            state.lastSequence += 1
+            record.sequence = state.lastSequence
+            state.isComplete = record.isLast
+            if keeps { state.pending.append(record) }
+            defer {
+                state.waiters = []
+                if keeps { state.isScheduled = true }
+                if record.isLast { (state.timer, state.atEnd) = (nil, nil) }
+            }
+            let isLast = record.isLast
+            return (state.waiters, !state.isScheduled, isLast ? state.timer : nil, isLast ? state.atEnd : nil)
+        }
+        guard let outcome else { return }
+        if record.isLast {
+            Reactor.current.cancel(timer: outcome.timer)
+            outcome.atEnd?()
+            if case .wait = delivery {} else { Identifiers.current.operations.remove(id) }
+        }
+        switch delivery {
+        case .wait: for word in outcome.waiters { wake(word) }
+        case .queue(let queue): queue.post(self, record)
+        case .call(let queue, _): queue.postCall(self, record)
+        case .thread: if outcome.schedule { CallbackThreads.current.schedule(self) }
+        case .none: record.credit?.giveBack()
+        }
+    }
+
+    private func wake(_ word: WakeWord) {
+        guard let connection else { return word.wake(.done) }
+        connection.finish(word)
+    }
+
+    // MARK: WAIT
+
+    /// The next event, if there is one.
+    func take() -> EventRecord? {
+        let record = state.withLock { state in state.pending.isEmpty ? nil : state.pending.removeFirst() }
+        if record?.isLast == true { Identifiers.current.operations.remove(id) }
+        return record
+    }
+
+    var hasEvent: Bool { state.withLock { !$0.pending.isEmpty } }
+
+    /// Wakes `word` at the next event. True if there is one already.
+    func register(_ word: WakeWord) -> Bool {
+        state.withLock { state in
+            if !state.pending.isEmpty { return true }
+            state.waiters.append(word)
+            return false
+        }
+    }
+
+    func unregister(_ word: WakeWord) { state.withLock { state in state.waiters.removeAll { $0 === word } } }
+
+    /// Sleeps on `word`, reading the connection meanwhile. False when the time was over.
+    func sleep(_ word: WakeWord, until deadline: MonotonicTime?) -> Bool {
+        guard let connection else { return word.sleep(until: deadline) == .done }
+        return connection.wait(word, until: deadline)
+    }
+
+    // MARK: THREAD and CALL
+
+    /// The next event for a callback thread; nil when there is none and the operation is not scheduled any more.
+    func takeScheduled() -> EventRecord? {
+        state.withLock { state in
+            guard !state.pending.isEmpty else {
+                state.isScheduled = false
+                return nil
+            }
+            return state.pending.removeFirst()
+        }
+    }
+
+    /// Calls the host with one event, and drops behind the last one.
+    func call(_ callback: HostCallback, with record: EventRecord) {
+        var event = record.event(of: self)
+        ThreadRole.insideCallback(of: sidecar.serial) { callback.call(&event) }
+        EventHandles.release(&event)
+        record.credit?.giveBack()
+        if record.isLast { ThreadRole.insideCallback(of: sidecar.serial) { callback.drop() } }
+    }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSClient
+internal import AgentOSSystem
+internal import CAgentOS
+internal import CAgentOSShims
+internal import Synchronization
+
+/// A queue of events with a descriptor that is readable exactly while something is in it.
+package final class EventQueue: Sendable {
+    private struct Item: Sendable {
+        let operation: Operation
+        let record: EventRecord
+    }
+
+    private struct State: Sendable {
+        var events = Fifo<Item>()
+        var calls = Fifo<Item>()
+        /// Operations that are not over for this queue.
+        var outstanding = 0
+        /// CALL operations whose `drop` has not been called.
+        var callOperations: [ObjectIdentifier: Operation] = [:]
+        /// Operations whose function runs at this moment.
+        var running: Set<ObjectIdentifier> = []
+        var dispatchers: [ThreadIdentity] = []
+        var isClosed = false
+    }
+
+    static let defaultCapacity: UInt32 = 65_536
+    static let largestCapacity: UInt32 = 1 << 24
+    private static let nextKey: Atomic<UInt64> = Atomic(16)
+
+    private let capacity: Int
+    private let bell: Int32
+    let key: UInt64
+    private let state: Lock<State> = Lock(State())
+
+    init(capacity: UInt32) throws(ClientError) {
+        guard capacity <= Self.largestCapacity else {
+            throw .invalid("capacity: at most \(Self.largestCapacity), found \(capacity)")
+        }
+        self.capacity = Int(capacity == 0 ? Self.defaultCapacity : capacity)
+        key = Self.nextKey.add(1, ordering: .relaxed).newValue
+        bell = aos_shim_doorbell_create(key)
+        guard bell >= 0 else { throw ClientError(.noMemory, "no descriptor for a queue: \(SystemError.current.text)") }
+    }
+
+    deinit { if bell >= 0 { aos_shim_doorbell_destroy(bell) } }
+
+    var descriptor: Int32 { aos_shim_doorbell_fd(bell) }
+
+    // MARK: Operations
+
+    /// Room for the events of one more operation. False when the queue is full, or released.
+    func reserve(_ operation: Operation) -> Bool {
+        state.withLock { state in
+            guard !state.isClosed, state.outstanding < capacity else { return false }
+            state.outstanding += 1
+            if case .call = operation.delivery { state.callOperations[ObjectIdentifier(operation)] = operation }
+            return true
+        }
+    }
+
+    func forget(_ operation: Operation) {
+        state.withLock { state in
+            state.outstanding -= 1
+            state.callOperations[ObjectIdentifier(operation)] = nil
+        }
+    }
+
+    func post(_ operation: Operation, _ record: EventRecord) {
+        let isIn = state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.events.append(Item(operation: operation, record: record))
+            return true
+        }
+        if isIn { aos_shim_doorbell_add(bell, 1) }
+    }
+
+    func postCall(_ operation: Operation, _ record: EventRecord) {
+        let isIn = state.withLock { state in
+            guard !state.isClosed, state.callOperations[ObjectIdentifier(operation)] != nil else { return false }
+            state.calls.append(Item(operation: operation, record: record))
+            return true
+        }
+        if isIn { aos_shim_doorbell_add(bell, 1) }
+    }
+
+    // MARK: Taking
+
+    /// Waits for something, and says whether to look again: not after a wake, nor when the time is over.
+    private func sleep(until deadline: MonotonicTime?) -> Bool {
+        if aos_shim_doorbell_take_wake(bell) != 0 { return false }
+        if let deadline, deadline <= .now { return false }
+        SystemCall.waitReadable(descriptor, until: deadline)
+        return true
+    }
+
+    /// Up to `count` events for `AOS_DELIVER_QUEUE`. Empty when the time is over or somebody woke the queue.
+    func drain(upTo count: Int, until deadline: MonotonicTime?) -> [(operation: Operation, record: EventRecord)] {
+        while true {
+            let (items, hasCalls) = state.withLock { state -> ([Item], Bool) in
+                let items = state.events.removeFirst(count)
+                for item in items where item.record.isLast { state.outstanding -= 1 }
+                return (items, !state.calls.isEmpty)
+            }
+            if !items.isEmpty {
+                aos_shim_doorbell_add(bell, -Int32(items.count))
+                return items.map { ($0.operation, $0.record) }
+            }
+            // The descriptor is readable for calls, which are not ours to take: waiting would be a busy loop.
+            if hasCalls || !sleep(until: deadline) { return [] }
+        }
+    }
+
+    /// Runs up to `count` calls on this thread. Nil: this thread is inside a call of this queue.
+    func dispatch(upTo count: Int, until deadline: MonotonicTime?) -> Int? {
+        let thread = ThreadIdentity.current
+        let isNested = state.withLock { state in
+            if state.dispatchers.contains(thread) { return true }
+            state.dispatchers.append(thread)
+            return false
+        }
+        if isNested { return nil }
+        defer {
+            state.withLock { state in state.dispatchers.removeAll { $0 == thread } }
+        }
+        var done = 0
+        while done < count {
+            let (next, isBlocked) = takeCall()
+            if let next {
+                run(next)
+                done += 1
+            } else if done > 0 || isBlocked || !sleep(until: deadline) {
+                break
+            }
+        }
+        return done
+    }
+
+    /// The first call whose operation is not running on another thread: two at a time would break the order.
+    private func takeCall() -> (item: Item?, isBlocked: Bool) {
+        let (item, isBlocked) = state.withLock { state -> (Item?, Bool) in
+            let running = state.running
+            guard let item = state.calls.removeFirst(where: { !running.contains(ObjectIdentifier($0.operation)) }) else {
+                return (nil, !state.calls.isEmpty || !state.events.isEmpty)
+            }
+            state.running.insert(ObjectIdentifier(item.operation))
+            return (item, false)
+        }
+        if item != nil { aos_shim_doorbell_add(bell, -1) }
+        return (item, isBlocked)
+    }
+
+    private func run(_ item: Item) {
+        guard case .call(_, let callback) = item.operation.delivery else { return }
+        let id = ObjectIdentifier(item.operation)
+        item.operation.call(callback, with: item.record)
+        let mustDrop = state.withLock { state in
+            state.running.remove(id)
+            if item.record.isLast {
+                state.outstanding -= 1
+                state.callOperations[id] = nil
+                return false
+            }
+            // Released under it: this was the last call.
+            return state.isClosed
+        }
+        if mustDrop { callback.drop() }
+    }
+
+    func wake() { aos_shim_doorbell_wake(key) }
+
+    /// The last handle is gone: nothing is delivered any more, and what waits for its `drop` gets it here.
+    func close() {
+        let (operations, dropped) = state.withLock { state -> ([Operation], [Item]) in
+            state.isClosed = true
+            let running = state.running
+            let operations = state.callOperations.values.filter { !running.contains(ObjectIdentifier($0)) }
+            state.callOperations = [:]
+            return (operations, state.events.removeAll() + state.calls.removeAll())
+        }
+        aos_shim_doorbell_add(bell, -Int32(dropped.count))
+        for operation in operations {
+            if case .call(_, let callback) = operation.delivery { callback.drop() }
+        }
+    }
+}
