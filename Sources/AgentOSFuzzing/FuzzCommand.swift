@@ -1,10 +1,7 @@
-internal import AgentOSWire
-internal import Glibc
-
 // SPDX-License-Identifier: Apache-2.0
-#if FUZZING
-    internal import CFuzzer
-#endif
+internal import AgentOSWire
+internal import CFuzzer
+internal import Glibc
 
 /// `agentos-fuzz FILE...` checks each file as one payload; `agentos-fuzz --seeds FRAMES.jsonl FOLDER` writes the
 /// payloads of test vectors as files. Built with FUZZING, everything else goes to libFuzzer.
@@ -15,7 +12,7 @@ enum FuzzCommand {
         #if FUZZING
             var count = CommandLine.argc
             var values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-            exit(LLVMFuzzerRunDriver(&count, &values) { oneInput($0, $1) })
+            exit(LLVMFuzzerRunDriver(&count, &values, oneInput))
         #else
             exit(replay(arguments))
         #endif
@@ -84,7 +81,10 @@ enum FuzzCommand {
 
 #if FUZZING
     /// Called by libFuzzer for each input; it takes an abort for a find and keeps the input.
-    private func oneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
+    ///
+    /// Exported: libFuzzer's own `main`, which comes along in one object and does not run, names it.
+    @_cdecl("LLVMFuzzerTestOneInput")
+    public func oneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         if let problem = FuzzTargets.check(UnsafeRawBufferPointer(start: bytes, count: count)) {
             FuzzCommand.report(problem)
             abort()

@@ -36,7 +36,7 @@ package struct ChildRun: Sendable {
         var pid: pid_t = 0
         var pidfd: Int32 = -1
         var argv = ([program] + arguments).map { strdup($0) } + [nil]
-        defer { argv.forEach { free($0) } }
+        defer { for argument in argv { free(argument) } }
         let standard = [null, outPipe[1], errPipe[1]]
         let failure = aos_shim_spawn(&argv, aos_shim_environment(), nil, standard, &pid, &pidfd)
         close(outPipe[1])

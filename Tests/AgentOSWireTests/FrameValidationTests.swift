@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import AgentOSWire
 
 @Suite("FrameValidation: rules that the schema cannot say (wire-protocol.md 8 and 9)")

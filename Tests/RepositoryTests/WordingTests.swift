@@ -115,7 +115,8 @@ struct WordingTests {
             "Makefile",
         ]
         let generated = try Repository.files(under: "Sources/AgentOSWire/Generated")
-        for file in Self.files + generated where suffixes.contains(where: { file.hasSuffix($0) }) {
+        let tests = try Repository.files(under: "Tests").filter { !$0.hasPrefix("Tests/Corpus/") }
+        for file in Self.files + generated + tests where suffixes.contains(where: { file.hasSuffix($0) }) {
             let lines = try Repository.lines(file)
             let first = lines.first ?? ""
             let isBehind =
