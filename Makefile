@@ -112,15 +112,22 @@ bench: all ## Run the benchmarks (BENCH_ARGS=)
 	swift build $(RELEASE_FLAGS) --product agentos-benchmarks
 	$(ENVIRONMENT); "$(RELEASE_BIN)/agentos-benchmarks" $(BENCH_ARGS)
 
-# New inputs are collected in .build-fuzz/corpus; Tests/Corpus is only read. An input that fails is written
+# New inputs are collected in .build-fuzz/corpus; it begins with the golden frames and earlier finds. An input that fails is written
 # to .build-fuzz/finding-*.
 .PHONY: fuzz
 fuzz: ## Fuzz the decoder for FUZZ_SECONDS=60
 	swift build --product agentos-fuzz --scratch-path .build-fuzz \
 	  -Xswiftc -sanitize=fuzzer -Xswiftc -DFUZZING -Xlinker -lstdc++ $(SWIFT_BUILD_FLAGS)
-	mkdir -p .build-fuzz/corpus
+	mkdir -p .build-fuzz/corpus .build-fuzz/seeds
+	.build-fuzz/debug/agentos-fuzz --seeds Tests/Corpus/vectors/frames.jsonl .build-fuzz/seeds
 	.build-fuzz/debug/agentos-fuzz -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.build-fuzz/finding- \
-	  $(FUZZ_FLAGS) .build-fuzz/corpus $(wildcard Tests/Corpus)
+	  $(FUZZ_FLAGS) .build-fuzz/corpus .build-fuzz/seeds Tests/Corpus/fuzz
+
+.PHONY: generate
+generate: ## Write the wire types again from the schema
+	swift build --product bare-generator $(SWIFT_BUILD_FLAGS)
+	"$$(swift build $(SWIFT_BUILD_FLAGS) --show-bin-path)/bare-generator" \
+	  schema/agent-os-sidecar-v1.bare Sources/AgentOSWire/Generated
 
 .PHONY: format
 format: ## Format the Swift sources

@@ -64,7 +64,24 @@ let package = Package(
         .executableTarget(
             name: "AgentOSBenchmarks", dependencies: ["AgentOSBare", "AgentOSWire", "AgentOSSystem"],
             swiftSettings: swiftSettings),
+        .systemLibrary(name: "CFuzzer"),
         .executableTarget(
-            name: "AgentOSFuzzing", dependencies: ["AgentOSBare", "AgentOSWire"], swiftSettings: swiftSettings),
+            name: "AgentOSFuzzing", dependencies: ["AgentOSBare", "AgentOSWire", "AgentOSSystem", "CFuzzer"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "AgentOSTestSupport", dependencies: ["CAgentOSShims"], path: "Tests/AgentOSTestSupport",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AgentOSBareTests", dependencies: ["AgentOSBare", "AgentOSTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AgentOSWireTests",
+            dependencies: [
+                "AgentOSWire", "AgentOSBare", "AgentOSSystem", "AgentOSFuzzing", "CAgentOSShims",
+                "AgentOSTestSupport",
+            ], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "RepositoryTests", dependencies: ["AgentOSTestSupport", "BareGenerator"],
+            swiftSettings: swiftSettings),
     ]
 )

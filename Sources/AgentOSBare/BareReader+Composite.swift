@@ -27,7 +27,8 @@ extension BareReader {
         try bool() ? try element(&self) : nil
     }
 
-    /// A list. The declared count reserves nothing: a list of zero-size elements is bounded by the bytes left.
+    /// A list. The declared count reserves nothing, and elements without bytes of their own are bounded by the bytes
+    /// that there are: no count keeps the reader busy for longer than its input.
     @inlinable
     package mutating func list<Element>(
         _ element: (inout BareReader) throws(BareError) -> Element
@@ -36,7 +37,7 @@ extension BareReader {
         var elements: [Element] = []
         var index: UInt64 = 0
         while index < count {
-            if isAtEnd { throw .unexpectedEnd(offset: offset) }
+            if isAtEnd || index >= UInt64(end) { throw .unexpectedEnd(offset: offset) }
             elements.append(try element(&self))
             index += 1
         }

@@ -40,18 +40,9 @@ extension InboundFrame {
     /// Decodes and validates one payload. The bytes are borrowed for the call.
     package static func decode(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
         guard payload.first == 2 || payload.first == 3 else { return InboundFrame(try FrameCodec.decode(payload: payload)) }
-        do {
-            if let frame = try quick(payload) { return frame }
-        } catch {
-            throw try diagnosis(of: payload) ?? .undecodable(error)
-        }
+        // Whatever is odd about it, the general decoder says what: one place decides what is refused, and how.
+        if let frame = try? quick(payload) { return frame }
         return InboundFrame(try FrameCodec.decode(payload: payload))
-    }
-
-    /// A foreign dialect reads as garbage from here: name it instead.
-    private static func diagnosis(of payload: UnsafeRawBufferPointer) throws(FrameError) -> FrameError? {
-        try Dialect.check(payload)
-        return nil
     }
 
     private init(_ frame: ProtocolFrame) {
@@ -93,19 +84,15 @@ extension InboundFrame {
 
     /// The members of a `guest_filesystem_result` behind its operation; nil if one is there that no read has.
     private static func fileContent(_ reader: inout BareReader) throws(BareError) -> FileContent? {
-        _ = try reader.span()
-        let start = reader.offset
+        guard isUTF8(try reader.span()) else { return nil }
         let content: UnsafeRawBufferPointer? = try reader.bool() ? try reader.span() : nil
         let encoding = try reader.optional { (reader) throws(BareError) in
             try RootFilesystemEntryEncoding(from: &reader)
         }
         for _ in 0..<4 where try reader.bool() { return nil }
         guard let content else { return .absent }
+        guard encoding == .base64 else { return isUTF8(content) ? ByteBlock.copy(content).map { .bytes($0) } : nil }
         let bytes = content.assumingMemoryBound(to: UInt8.self)
-        guard encoding == .base64 else {
-            guard aos_shim_is_utf8(bytes.baseAddress, bytes.count) != 0 else { throw .invalidUTF8(offset: start) }
-            return ByteBlock.copy(content).map { .bytes($0) }
-        }
         var decoded: Int64 = 0
         // The decoder stores whole vectors: up to 8 bytes more than it has decoded.
         let block = ByteBlock.filled(capacity: content.count / 4 * 3 + 8) { target in
@@ -113,6 +100,11 @@ extension InboundFrame {
                 bytes.baseAddress, bytes.count, target.assumingMemoryBound(to: UInt8.self).baseAddress)
             return Int(max(decoded, 0))
         }
-        return decoded < 0 ? .invalidBase64 : block.map { .bytes($0) }
+        if decoded < 0 { return isUTF8(content) ? .invalidBase64 : nil }
+        return block.map { .bytes($0) }
+    }
+
+    private static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        aos_shim_is_utf8(bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count) != 0
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Glibc
 
 /// What is wrong with a JSON text, and where: lines and columns from 1, as people count them.
 package struct JSONSyntaxError: Error, Equatable, Sendable {

@@ -33,5 +33,8 @@ package struct JSONText: Sendable, Equatable {
     /// The value of the text. The text was checked, so `null` stands for nothing that can happen.
     package var value: JSONValue { (try? JSONReader.parse(text)) ?? .null }
 
+    /// As the reference writes it inside the JSON form: members sorted, of repeated ones the last.
+    package var json: JSONValue { value.sortedByBytes }
+
     package static func == (left: JSONText, right: JSONText) -> Bool { left.text.hasSameBytes(as: right.text) }
 }

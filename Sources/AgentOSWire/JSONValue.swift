@@ -57,6 +57,33 @@ package struct JSONMember: Sendable {
     }
 }
 
+extension JSONMember {
+    /// Sorted by the bytes of their names, of repeated ones the last: the reference keeps that one's value.
+    static func sortedByBytes(_ members: [JSONMember]) -> [JSONMember] {
+        let sorted = members.enumerated().sorted { a, b in
+            a.element.name.hasSameBytes(as: b.element.name)
+                ? a.offset < b.offset : a.element.name.precedesByBytes(b.element.name)
+        }
+        return sorted.indices.compactMap { index in
+            let next = index + 1
+            if next < sorted.count, sorted[next].element.name.hasSameBytes(as: sorted[index].element.name) { return nil }
+            return sorted[index].element
+        }
+    }
+}
+
+extension JSONValue {
+    /// The same with the members of every object in it sorted.
+    var sortedByBytes: JSONValue {
+        switch self {
+        case .array(let elements): .array(elements.map(\.sortedByBytes))
+        case .object(let members):
+            .object(JSONMember.sortedByBytes(members).map { JSONMember($0.name, $0.value.sortedByBytes) })
+        default: self
+        }
+    }
+}
+
 extension JSONValue: Equatable {
     /// Equal as JSON: members in any order, strings by their bytes.
     package static func == (left: JSONValue, right: JSONValue) -> Bool {

@@ -40,27 +40,13 @@ package struct JSONWriter: ~Copyable {
 
     private mutating func object(_ members: [JSONMember]) {
         bytes.append(UInt8(ascii: "{"))
-        for (index, member) in ordered(members).enumerated() {
+        for (index, member) in (order == .byBytes ? JSONMember.sortedByBytes(members) : members).enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             string(member.name)
             bytes.append(UInt8(ascii: ":"))
             write(member.value)
         }
         bytes.append(UInt8(ascii: "}"))
-    }
-
-    private func ordered(_ members: [JSONMember]) -> [JSONMember] {
-        guard order == .byBytes else { return members }
-        // Stable, then the last of a name alone: the reference keeps a repeated member's last value.
-        let sorted = members.enumerated().sorted { a, b in
-            a.element.name.hasSameBytes(as: b.element.name)
-                ? a.offset < b.offset : a.element.name.precedesByBytes(b.element.name)
-        }
-        return sorted.indices.compactMap { index in
-            let next = index + 1
-            if next < sorted.count, sorted[next].element.name.hasSameBytes(as: sorted[index].element.name) { return nil }
-            return sorted[index].element
-        }
     }
 
     private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }

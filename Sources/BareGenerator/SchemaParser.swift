@@ -25,15 +25,18 @@ struct SchemaParser {
                 continue
             }
             try expect("type")
+            let line = line
             let name = try word()
-            guard known.insert(name).inserted else { throw error("\(name) is declared twice") }
+            guard known.insert(name).inserted else { throw error("\(name) is declared twice", at: line) }
             found.append(SchemaDeclaration(name: name, type: try type(), section: section))
         }
         return found
     }
 
     private var line: Int { position < tokens.count ? tokens[position].line : tokens.last?.line ?? 0 }
-    private func error(_ reason: String) -> SchemaError { SchemaError(line: line, reason: reason) }
+    private func error(_ reason: String, at line: Int? = nil) -> SchemaError {
+        SchemaError(line: line ?? self.line, reason: reason)
+    }
 
     private mutating func next() throws -> SchemaToken {
         guard position < tokens.count else { throw error("unexpected end of the schema") }
@@ -68,6 +71,7 @@ struct SchemaParser {
     }
 
     private mutating func type() throws -> SchemaType {
+        let nameLine = line
         let name = try word()
         switch name {
         case "optional": return .optional(try inBrackets())
@@ -78,7 +82,9 @@ struct SchemaParser {
             try expect("{")
             var fields: [SchemaType.Field] = []
             while !accept("}") {
+                let line = line
                 let name = try word()
+                guard !fields.contains(where: { $0.name == name }) else { throw error("\(name) is declared twice", at: line) }
                 try expect(":")
                 fields.append(SchemaType.Field(name: name, type: try type()))
             }
@@ -88,16 +94,25 @@ struct SchemaParser {
             var members: [SchemaType.Member] = []
             while !accept("}") {
                 _ = accept("|")
-                let name = try word()
-                try expect("=")
-                guard let tag = UInt64(try word()) else { throw error("expected a number for \(name)") }
-                members.append(SchemaType.Member(name: name, tag: tag))
+                members.append(try member(isType: name == "union", of: members))
             }
             return name == "enum" ? .enumeration(members) : .union(members)
         default:
             if Self.primitives.contains(name) { return .primitive(name) }
-            guard known.contains(name) else { throw error("\(name) is used before it is declared") }
+            guard known.contains(name) else { throw error("\(name) is used before it is declared", at: nameLine) }
             return .reference(name)
         }
+    }
+
+    /// `NAME = NUMBER`: in a union, the name is that of a type.
+    private mutating func member(isType: Bool, of others: [SchemaType.Member]) throws -> SchemaType.Member {
+        let line = line
+        let name = try word()
+        if isType, !known.contains(name) { throw error("\(name) is used before it is declared", at: line) }
+        if others.contains(where: { $0.name == name }) { throw error("\(name) is declared twice", at: line) }
+        try expect("=")
+        guard let tag = UInt64(try word()) else { throw error("expected a number for \(name)", at: line) }
+        if others.contains(where: { $0.tag == tag }) { throw error("the number \(tag) of \(name) is taken", at: line) }
+        return SchemaType.Member(name: name, tag: tag)
     }
 }

@@ -90,7 +90,6 @@ extension SwiftEmitter {
         case .primitive("data"): return "JSONForm.data(\(value))"
         case .primitive("bool"): return ".bool(\(value))"
         case .primitive: return "JSONForm.integer(\(value))"
-        case .reference("JsonUtf8"): return "\(value).value"
         case .optional(let inner): return "JSONForm.optional(\(value)) { value in \(writeJSON(inner, "value")) }"
         case .list(let inner): return ".array(\(value).map { value in \(writeJSON(inner, "value")) })"
         case .map(_, let inner): return "JSONForm.map(\(value)) { value in \(writeJSON(inner, "value")) }"

@@ -42,7 +42,7 @@ package struct ToolInvocationRequest: Sendable {
         .object([
             JSONMember("invocation_id", .string(invocationId)),
             JSONMember("tool_key", .string(toolKey)),
-            JSONMember("input", input.value),
+            JSONMember("input", input.json),
             JSONMember("timeout_ms", JSONForm.integer(timeoutMs)),
         ])
     }
@@ -83,7 +83,7 @@ package struct SidecarPermissionRequest: Sendable {
         .object([
             JSONMember("session_id", .string(sessionId)),
             JSONMember("permission_id", .string(permissionId)),
-            JSONMember("params", params.value),
+            JSONMember("params", params.json),
         ])
     }
 }
@@ -117,7 +117,7 @@ package struct SidecarAcpRequest: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("session_id", .string(sessionId)),
-            JSONMember("request", request.value),
+            JSONMember("request", request.json),
         ])
     }
 }
@@ -163,7 +163,7 @@ package struct JsBridgeCallRequest: Sendable {
             JSONMember("call_id", .string(callId)),
             JSONMember("mount_id", .string(mountId)),
             JSONMember("operation", .string(operation)),
-            JSONMember("args", args.value),
+            JSONMember("args", args.json),
         ])
     }
 }
@@ -269,7 +269,7 @@ package struct ToolInvocationResultResponse: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("invocation_id", .string(invocationId)),
-            JSONMember("result", JSONForm.optional(result) { value in value.value }),
+            JSONMember("result", JSONForm.optional(result) { value in value.json }),
             JSONMember("error", JSONForm.optional(error) { value in .string(value) }),
         ])
     }
@@ -343,7 +343,7 @@ package struct SidecarAcpResultResponse: Sendable {
 
     package var json: JSONValue {
         .object([
-            JSONMember("response", JSONForm.optional(response) { value in value.value }),
+            JSONMember("response", JSONForm.optional(response) { value in value.json }),
             JSONMember("error", JSONForm.optional(error) { value in .string(value) }),
         ])
     }
@@ -383,7 +383,7 @@ package struct JsBridgeResultResponse: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("call_id", .string(callId)),
-            JSONMember("result", JSONForm.optional(result) { value in value.value }),
+            JSONMember("result", JSONForm.optional(result) { value in value.json }),
             JSONMember("error", JSONForm.optional(error) { value in .string(value) }),
         ])
     }

@@ -397,9 +397,9 @@ package struct CreateSessionRequest: Sendable {
             JSONMember("args", .array(args.map { value in .string(value) })),
             JSONMember("env", JSONForm.map(env) { value in .string(value) }),
             JSONMember("cwd", .string(cwd)),
-            JSONMember("mcp_servers", .array(mcpServers.map { value in value.value })),
+            JSONMember("mcp_servers", .array(mcpServers.map { value in value.json })),
             JSONMember("protocol_version", JSONForm.integer(protocolVersion)),
-            JSONMember("client_capabilities", clientCapabilities.value),
+            JSONMember("client_capabilities", clientCapabilities.json),
         ])
     }
 }
@@ -439,7 +439,7 @@ package struct SessionRequest: Sendable {
         .object([
             JSONMember("session_id", .string(sessionId)),
             JSONMember("method", .string(method)),
-            JSONMember("params", JSONForm.optional(params) { value in value.value }),
+            JSONMember("params", JSONForm.optional(params) { value in value.json }),
         ])
     }
 }

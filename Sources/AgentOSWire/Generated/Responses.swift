@@ -364,10 +364,10 @@ package struct SessionCreatedResponse: Sendable {
         .object([
             JSONMember("session_id", .string(sessionId)),
             JSONMember("pid", JSONForm.optional(pid) { value in JSONForm.integer(value) }),
-            JSONMember("modes", JSONForm.optional(modes) { value in value.value }),
-            JSONMember("config_options", .array(configOptions.map { value in value.value })),
-            JSONMember("agent_capabilities", JSONForm.optional(agentCapabilities) { value in value.value }),
-            JSONMember("agent_info", JSONForm.optional(agentInfo) { value in value.value }),
+            JSONMember("modes", JSONForm.optional(modes) { value in value.json }),
+            JSONMember("config_options", .array(configOptions.map { value in value.json })),
+            JSONMember("agent_capabilities", JSONForm.optional(agentCapabilities) { value in value.json }),
+            JSONMember("agent_info", JSONForm.optional(agentInfo) { value in value.json }),
         ])
     }
 }
@@ -401,7 +401,7 @@ package struct SessionRpcResponse: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("session_id", .string(sessionId)),
-            JSONMember("response", response.value),
+            JSONMember("response", response.json),
         ])
     }
 }
@@ -479,10 +479,10 @@ package struct SessionStateResponse: Sendable {
             JSONMember("process_id", .string(processId)),
             JSONMember("pid", JSONForm.optional(pid) { value in JSONForm.integer(value) }),
             JSONMember("closed", .bool(closed)),
-            JSONMember("modes", JSONForm.optional(modes) { value in value.value }),
-            JSONMember("config_options", .array(configOptions.map { value in value.value })),
-            JSONMember("agent_capabilities", JSONForm.optional(agentCapabilities) { value in value.value }),
-            JSONMember("agent_info", JSONForm.optional(agentInfo) { value in value.value }),
+            JSONMember("modes", JSONForm.optional(modes) { value in value.json }),
+            JSONMember("config_options", .array(configOptions.map { value in value.json })),
+            JSONMember("agent_capabilities", JSONForm.optional(agentCapabilities) { value in value.json }),
+            JSONMember("agent_info", JSONForm.optional(agentInfo) { value in value.json }),
             JSONMember("events", .array(events.map { value in value.json })),
         ])
     }

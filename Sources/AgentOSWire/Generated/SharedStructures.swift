@@ -674,7 +674,7 @@ package struct MountPluginDescriptor: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("id", .string(id)),
-            JSONMember("config", config.value),
+            JSONMember("config", config.json),
         ])
     }
 }
@@ -816,7 +816,7 @@ package struct RegisteredToolExample: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("description", .string(description)),
-            JSONMember("input", input.value),
+            JSONMember("input", input.json),
         ])
     }
 }
@@ -860,7 +860,7 @@ package struct RegisteredToolDefinition: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("description", .string(description)),
-            JSONMember("input_schema", inputSchema.value),
+            JSONMember("input_schema", inputSchema.json),
             JSONMember("timeout_ms", JSONForm.optional(timeoutMs) { value in JSONForm.integer(value) }),
             JSONMember("examples", .array(examples.map { value in value.json })),
         ])
@@ -896,7 +896,7 @@ package struct SequencedNotification: Sendable {
     package var json: JSONValue {
         .object([
             JSONMember("sequence_number", JSONForm.integer(sequenceNumber)),
-            JSONMember("notification", notification.value),
+            JSONMember("notification", notification.json),
         ])
     }
 }
