@@ -10,6 +10,8 @@ var swiftSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // A single `contains` of that module would link the whole regular expression engine: 4 MB.
+    .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
 ]
 var cSettings: [CSetting] = []
 if environment["AGENTOS_WARNINGS_AS_ERRORS"] != nil {

@@ -46,7 +46,7 @@ extension VM {
     static func isGone(_ error: ClientError) -> Bool {
         guard error.kind == .kernel else { return false }
         let text = error.message.lowercased()
-        return text.contains("has no active process") || text.contains("no such process") || text.contains("esrch")
+        return text.containsBytes(of: "has no active process") || text.containsBytes(of: "no such process") || text.containsBytes(of: "esrch")
     }
 
     /// Bytes to stdin, in the order of the calls. Ends when the sidecar has taken them.

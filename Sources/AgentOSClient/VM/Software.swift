@@ -48,7 +48,7 @@ struct Software: Sendable {
 
     private static func moduleName(_ root: String, _ package: String) throws(ClientError) -> String {
         let manifest = HostFile.contents("\(root)/package.json", limit: 1 << 20).flatMap { try? JSONReader.parse($0) }
-        guard let name = manifest?["name"]?.stringValue, !name.isEmpty, !name.hasPrefix("."), !name.contains("..") else {
+        guard let name = manifest?["name"]?.stringValue, !name.isEmpty, !name.hasPrefix("."), !name.containsBytes(of: "..") else {
             throw .invalid("Package at \(root) is missing a valid name")
         }
         return name

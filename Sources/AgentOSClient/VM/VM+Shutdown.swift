@@ -78,7 +78,7 @@ extension VM {
     private var disposeOnWire: Steps<ClientError?> {
         let limit = max(connection.options.limits.limit(of: "dispose_vm"), 1)
         return disposeWithin(limit).recover { [self] error in
-            guard error.kind == .kernel, error.message.contains("failed to terminate active guest executions") else {
+            guard error.kind == .kernel, error.message.containsBytes(of: "failed to terminate active guest executions") else {
                 return .fail(error)
             }
             return killAll.then { [self] in disposeWithin(limit) }
@@ -87,7 +87,7 @@ extension VM {
             return nil
         }.recover { [self] error in
             // Gone already, or nobody there to ask: that is what was wanted.
-            if error.message.contains("unknown sidecar VM") || error.kind == .sidecar || error.kind == .disposed {
+            if error.message.containsBytes(of: "unknown sidecar VM") || error.kind == .sidecar || error.kind == .disposed {
                 return .done(nil)
             }
             // A VM that cannot be ended stays; if nobody else uses the process, ending that frees all of it.
@@ -117,7 +117,7 @@ extension VM {
             if case .payload(.processSnapshot(let response)) = body { return response.processes }
             return nil
         }.then { [self] entries in
-            let alive = entries.filter { $0.status != .exited && !$0.processId.contains("/") }
+            let alive = entries.filter { $0.status != .exited && !$0.processId.utf8.contains(UInt8(ascii: "/")) }
             return .forEach(alive) { [self] entry in
                 killRequest(entry.processId, .kill).recover { _ in .done(()) }
             }
