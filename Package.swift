@@ -10,14 +10,28 @@ var swiftSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
-    // A single `contains` of that module would link the whole regular expression engine: 4 MB.
-    .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
 ]
-var cSettings: [CSetting] = []
+/// Hidden: the shims are for our own Swift alone, and their names begin as the exported ones do.
+var cSettings: [CSetting] = [.unsafeFlags(["-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"])]
 if environment["AGENTOS_WARNINGS_AS_ERRORS"] != nil {
     swiftSettings.append(.unsafeFlags(["-warnings-as-errors"]))
     cSettings.append(.unsafeFlags(["-Werror", "-Wall", "-Wextra"]))
 }
+
+/// For what goes into the library: small, and nothing in it that is not called.
+let librarySettings: [SwiftSetting] = swiftSettings + [
+    // A single `contains` of that module would link the whole regular expression engine: 4 MB.
+    .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
+    // The linker leaves out what is not called, such as half of the JSON form, and nothing asks types for their fields.
+    .unsafeFlags(
+        [
+            "-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link",
+            "-Xfrontend", "-disable-reflection-metadata",
+        ], .when(configuration: .release)),
+]
+
+/// For targets with much code that runs once a call: half a megabyte less, and no measurable time.
+let smallSettings: [SwiftSetting] = [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 /// What makes the library a good guest: only `aos_*` is visible, it needs no Swift library, and it is never
 /// unmapped under its own threads. For release alone: a version script in a debug test bundle makes every
@@ -29,6 +43,8 @@ let releaseLinkerSettings: [LinkerSetting] = [
             "-Xlinker", "--version-script=\(root)/Sources/AgentOSFacade/exports.map",
             "-Xlinker", "-soname=libagentos.so.0",
             "-Xlinker", "-z", "-Xlinker", "nodelete",
+            // lld, which comes with Swift: gold leaves local names of ours among the dynamic symbols.
+            "-use-ld=lld",
             "-Xlinker", "--gc-sections",
             "-Xlinker", "-s",
         ], .when(configuration: .release))
@@ -47,19 +63,21 @@ let package = Package(
         .systemLibrary(name: "CAgentOS", path: "include"),
         .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
         .target(name: "CAgentOSShims", cSettings: cSettings),
-        .target(name: "AgentOSSystem", dependencies: ["CAgentOSShims"], swiftSettings: swiftSettings),
-        .target(name: "AgentOSBare", swiftSettings: swiftSettings),
-        .target(name: "AgentOSWire", dependencies: ["AgentOSBare", "AgentOSSystem", "CAgentOSShims"], swiftSettings: swiftSettings),
+        .target(name: "AgentOSSystem", dependencies: ["CAgentOSShims"], swiftSettings: librarySettings),
+        .target(name: "AgentOSBare", swiftSettings: librarySettings),
+        .target(
+            name: "AgentOSWire", dependencies: ["AgentOSBare", "AgentOSSystem", "CAgentOSShims"],
+            swiftSettings: librarySettings + smallSettings),
         .target(
             name: "AgentOSTransport", dependencies: ["AgentOSWire", "AgentOSSystem", "CAgentOSShims"],
-            swiftSettings: swiftSettings),
+            swiftSettings: librarySettings),
         .target(
             name: "AgentOSClient", dependencies: ["AgentOSTransport", "AgentOSWire", "AgentOSSystem"],
-            swiftSettings: swiftSettings),
+            swiftSettings: librarySettings + smallSettings),
         .target(
             name: "AgentOSFacade",
             dependencies: ["AgentOSClient", "AgentOSSystem", "CAgentOS", "CFFI", "CAgentOSShims"],
-            exclude: ["exports.map"], swiftSettings: swiftSettings, linkerSettings: releaseLinkerSettings),
+            exclude: ["exports.map"], swiftSettings: librarySettings, linkerSettings: releaseLinkerSettings),
         .executableTarget(name: "BareGenerator", swiftSettings: swiftSettings),
         .executableTarget(
             name: "ScriptedSidecar", dependencies: ["AgentOSWire"], swiftSettings: swiftSettings),
