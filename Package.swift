@@ -50,6 +50,8 @@ let releaseLinkerSettings: [LinkerSetting] = [
         ], .when(configuration: .release))
 ]
 
+let hostTesting: [Target.Dependency] = ["AgentOSHostTesting", "AgentOSTestSupport", "AgentOSWire", "CAgentOS"]
+
 let package = Package(
     name: "libagentos",
     products: [
@@ -100,6 +102,33 @@ let package = Package(
                 "AgentOSWire", "AgentOSBare", "AgentOSSystem", "AgentOSFuzzing", "CAgentOSShims",
                 "AgentOSTestSupport",
             ], swiftSettings: swiftSettings),
+        .target(
+            name: "AgentOSHostTesting",
+            dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSWire", "AgentOSTestSupport", "ScriptedSidecar"],
+            path: "Tests/AgentOSHostTesting", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AgentOSSystemTests", dependencies: ["AgentOSSystem", "AgentOSTestSupport", "CAgentOSShims"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AgentOSTransportTests",
+            dependencies: ["AgentOSTransport", "AgentOSWire", "AgentOSSystem", "AgentOSTestSupport", "ScriptedSidecar"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AgentOSClientTests",
+            dependencies: ["AgentOSClient", "AgentOSTransport", "AgentOSWire", "AgentOSSystem", "AgentOSTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AgentOSFacadeTests",
+            dependencies: ["AgentOSFacade", "AgentOSClient", "AgentOSSystem", "CAgentOS", "AgentOSHostTesting", "AgentOSTestSupport"],
+            swiftSettings: swiftSettings),
+        // Behaviour, through the C interface: against the scripted peer and the real sidecar.
+        .testTarget(name: "LifecycleTests", dependencies: hostTesting, swiftSettings: swiftSettings),
+        .testTarget(name: "VMTests", dependencies: hostTesting, swiftSettings: swiftSettings),
+        .testTarget(name: "ProcessTests", dependencies: hostTesting, swiftSettings: swiftSettings),
+        .testTarget(
+            name: "HeaderTests", dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(name: "ExamplesTests", dependencies: ["AgentOSTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "RepositoryTests", dependencies: ["AgentOSTestSupport", "BareGenerator"],
             swiftSettings: swiftSettings),

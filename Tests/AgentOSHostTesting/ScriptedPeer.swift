@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSTestSupport
+package import AgentOSWire
+internal import Glibc
+
+/// The scripted peer as a sidecar, and the log of what reached it.
+package final class ScriptedPeer: Sendable {
+    /// Where its log grows.
+    package let logPath: String
+    private let script: String
+
+    /// `rules` as Sources/ScriptedSidecar/Script.swift describes them; `more` are further members of the script.
+    package init(_ rules: String = "[]", more: String = "") {
+        script = "{\"rules\":\(rules)\(more.isEmpty ? "" : ",\(more)")}"
+        logPath = "/tmp/agentos-script-\(getpid())-\(UInt64.random(in: 0..<UInt64.max)).log"
+    }
+
+    deinit { unlink(logPath) }
+
+    package static var program: String { "\(Repository.products)/agentos-scripted-sidecar" }
+
+    /// Options of a handle on it.
+    package func options(_ more: KeyValuePairs<String, JSONValue?> = [:]) -> JSONValue {
+        var members = [
+            JSONMember("command", .array([.string(Self.program)])),
+            JSONMember("env", .members(["AGENTOS_SCRIPT": .string(script), "AGENTOS_SCRIPT_LOG": .string(logPath)])),
+        ]
+        for (name, value) in more {
+            if let value {
+                members.removeAll { $0.name == name }
+                members.append(JSONMember(name, value))
+            }
+        }
+        return .object(members)
+    }
+
+    package func sidecar(_ more: KeyValuePairs<String, JSONValue?> = [:]) throws -> HostSidecar {
+        try HostSidecar(options: options(more))
+    }
+
+    /// All lines of the log so far.
+    package var log: [JSONValue] {
+        guard let bytes = try? readFile(logPath) else { return [] }
+        return bytes.split(separator: 0x0A).compactMap { try? JSONReader.parse(Array($0)) }
+    }
+
+    package func events(_ name: String) -> [JSONValue] { log.filter { $0["event"]?.stringValue == name } }
+
+    package var starts: [JSONValue] { events("start") }
+
+    /// The payloads of the requests that it got, of one type or all.
+    package func requests(_ type: String? = nil) -> [JSONValue] {
+        frames.filter { $0["frame_type"]?.stringValue == "request" }.compactMap { $0["payload"] }
+            .filter { type == nil || $0["type"]?.stringValue == type }
+    }
+
+    package var requestTypes: [String] { requests().compactMap { $0["type"]?.stringValue } }
+
+    /// Whole frames in JSON form.
+    package var frames: [JSONValue] { events("frame").compactMap { $0["frame"] } }
+
+    /// Waits until `condition` holds for the log. False when it does not within the limit.
+    package func wait(limit: Duration = .seconds(10), _ condition: (ScriptedPeer) -> Bool) -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while !condition(self) {
+            if ContinuousClock.now > deadline { return false }
+            poll(nil, 0, 2)
+        }
+        return true
+    }
+
+    /// The process ids of the peers that were started, and which of them still run.
+    package var processIDs: [Int32] { starts.compactMap { $0["pid"]?.integerValue.map { Int32($0) } } }
+    package var runningProcessIDs: [Int32] { processIDs.filter { isRunning($0) } }
+}
+
+/// Whether there is such a process, and it is no zombie.
+package func isRunning(_ pid: Int32) -> Bool {
+    guard let status = try? readFile("/proc/\(pid)/stat") else { return false }
+    let rest = String(decoding: status, as: UTF8.self).split(separator: ")").last ?? ""
+    return rest.split(separator: " ").first != "Z"
+}
+
+/// Waits until `condition` holds. False when it does not within the limit.
+package func eventually(limit: Duration = .seconds(10), _ condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = ContinuousClock.now + limit
+    while try !condition() {
+        if ContinuousClock.now > deadline { return false }
+        poll(nil, 0, 2)
+    }
+    return true
+}
+
+/// Runs bodies on threads of their own and waits for all.
+package func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    withUnsafeTemporaryAllocation(of: pthread_t.self, capacity: count) { threads in
+        for index in 0..<count {
+            let context = Unmanaged.passRetained(ThreadBody { body(index) })
+            pthread_create(
+                &threads[index], nil,
+                { pointer in
+                    if let pointer { Unmanaged<ThreadBody>.fromOpaque(pointer).takeRetainedValue().run() }
+                    return nil
+                }, context.toOpaque())
+        }
+        for index in 0..<count { pthread_join(threads[index], nil) }
+    }
+}
+
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
