@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSClient
 internal import AgentOSSystem
-internal import AgentOSTransport
 internal import Synchronization
 
 /// An accepted operation: it publishes its events in order, and its last one exactly once.
@@ -14,7 +13,7 @@ final class Operation: Sendable {
         var waiters: [WakeWord] = []
         /// THREAD: a thread is at it, or will be.
         var isScheduled = false
-        var timer: UInt64?
+        var timer: InterruptionTimer?
         var atEnd: (@Sendable () -> Void)?
     }
 
@@ -65,9 +64,8 @@ final class Operation: Sendable {
         operation.identifier.store(id, ordering: .relaxed)
         operation.state.withLock { $0.atEnd = release }
         if submission.deadline > 0 {
-            let timer = Reactor.current.schedule(.now.adding(submission.deadline)) { [weak operation] in
-                operation?.run.interrupt(ClientError(.timeout, "the operation ran out of time"))
-            }
+            let timer = operation.run.interrupt(
+                ClientError(.timeout, "the operation ran out of time"), after: submission.deadline)
             operation.state.withLock { $0.timer = timer }
         }
         return operation
@@ -107,7 +105,7 @@ final class Operation: Sendable {
             case .wait, .thread: true
             case .queue, .call, .none: false
             }
-        let outcome = state.withLock { state -> (waiters: [WakeWord], schedule: Bool, timer: UInt64?, atEnd: (@Sendable () -> Void)?)? in
+        let outcome = state.withLock { state -> (waiters: [WakeWord], schedule: Bool, timer: InterruptionTimer?, atEnd: (@Sendable () -> Void)?)? in
             guard !state.isComplete else { return nil }
             state.lastSequence += 1
             record.sequence = state.lastSequence
@@ -123,7 +121,7 @@ final class Operation: Sendable {
         }
         guard let outcome else { return }
         if record.isLast {
-            Reactor.current.cancel(timer: outcome.timer)
+            outcome.timer?.cancel()
             outcome.atEnd?()
             if case .wait = delivery {} else { Identifiers.current.operations.remove(id) }
         }
