@@ -25,9 +25,9 @@ package struct VMConfiguration: Sendable {
     /// Whether the document said anything about permissions.
     let hasPermissions: Bool
 
-    /// `document` is JSON or nil. `checksHost`: host paths are those of this machine.
-    /// `reconfigures`: for a VM that there is already, whose root and environment cannot be changed.
-    package init(document: String?, checksHost: Bool, reconfigures: Bool = false) throws(ClientError) {
+    /// `document` is JSON or nil. `reconfigures`: for a VM that there is already, whose root and environment cannot be changed.
+    package init(document: String?, host: HostView, reconfigures: Bool = false) throws(ClientError) {
+        let checksHost = host.isLocal
         let always = [
             "software", "loopbackExemptPorts", "allowedNodeBuiltins", "moduleAccessCwd", "mounts",
             "additionalInstructions", "permissions",
@@ -43,6 +43,10 @@ package struct VMConfiguration: Sendable {
             try Mount(configuration: value, place: place, checksHost: checksHost)
         } ?? []
         mounts = try Self.allMounts(given, modules, software, checksHost)
+        for mount in mounts {
+            guard let path = mount.configuration["hostPath"]?.stringValue else { continue }
+            try host.check(path, place: mount.place.isEmpty ? mount.path : mount.place)
+        }
         hasPermissions = object.value("permissions") != nil
         policy = try object.value("permissions").map { (value) throws(ClientError) in
             try PermissionPolicy(value, place: "permissions")
