@@ -65,6 +65,22 @@ package enum HostFile {
         return bytes
     }
 
+    /// Copies a file; false if it cannot be read or written. The copy is for us to read alone.
+    package static func copy(_ path: String, to target: String) -> Bool {
+        guard let content = contents(path, limit: .max) else { return false }
+        let fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard fd >= 0 else { return false }
+        defer { close(fd) }
+        var written = 0
+        while written < content.count {
+            let count = content.withUnsafeBytes { Glibc.write(fd, $0.baseAddress?.advanced(by: written), content.count - written) }
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { return false }
+            written += count
+        }
+        return true
+    }
+
     /// The path as seen from the host's working directory at this moment. getcwd(3)
     package static func absolute(_ path: String) -> String {
         if path.utf8.first == UInt8(ascii: "/") { return path }

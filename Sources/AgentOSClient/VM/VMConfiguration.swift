@@ -124,19 +124,25 @@ package struct VMConfiguration: Sendable {
             if !mounts.contains(where: { $0.path.hasSameBytes(as: mount.path) }) { mounts.append(mount) }
         }
         if let modules, checksHost { for mount in ModuleMounts.mounts(below: modules) { add(mount) } }
-        let commands = software.filter { $0.kind == .commands }
+        // Aliases behind their package: of two commands with one name the first directory's runs.
+        let commands = software.filter { $0.kind == .commands }.flatMap { package in
+            [package.commandDirectory] + (package.aliases.map { [$0.path] } ?? [])
+        }
         let width = max(3, String(max(commands.count - 1, 0)).utf8.count)
         for package in software {
             guard let name = package.moduleName else { continue }
             add(.hostDirectory(package.root, at: "\(ModuleMounts.guestFolder)/\(name)"))
         }
-        for (index, package) in commands.enumerated() {
+        for (index, directory) in commands.enumerated() {
             let digits = String(index)
             let number = String(repeating: "0", count: width - digits.utf8.count) + digits
-            add(.hostDirectory(package.commandDirectory, at: "\(commandFolder)/\(number)"))
+            add(.hostDirectory(directory, at: "\(commandFolder)/\(number)"))
         }
         return Mount.ordered(mounts)
     }
+
+    /// Removes what was made on the host for this VM.
+    func removeHostFiles() { for package in software { package.aliases?.remove() } }
 
     // MARK: Requests
 
