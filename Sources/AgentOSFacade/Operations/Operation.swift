@@ -9,7 +9,7 @@ final class Operation: Sendable {
         var lastSequence: UInt64 = 0
         var isComplete = false
         /// WAIT and THREAD: what was not taken yet.
-        var pending: [EventRecord] = []
+        var pending = Fifo<EventRecord>()
         var waiters: [WakeWord] = []
         /// THREAD: a thread is at it, or will be.
         var isScheduled = false
@@ -143,7 +143,7 @@ final class Operation: Sendable {
 
     /// The next event, if there is one.
     func take() -> EventRecord? {
-        let record = state.withLock { state in state.pending.isEmpty ? nil : state.pending.removeFirst() }
+        let record = state.withLock { $0.pending.popFirst() }
         if record?.isLast == true { Identifiers.current.operations.remove(id) }
         return record
     }
@@ -172,11 +172,9 @@ final class Operation: Sendable {
     /// The next event for a callback thread; nil when there is none and the operation is not scheduled any more.
     func takeScheduled() -> EventRecord? {
         state.withLock { state in
-            guard !state.pending.isEmpty else {
-                state.isScheduled = false
-                return nil
-            }
-            return state.pending.removeFirst()
+            if let record = state.pending.popFirst() { return record }
+            state.isScheduled = false
+            return nil
         }
     }
 

@@ -9,6 +9,14 @@ struct Fifo<Element: Sendable>: Sendable {
 
     mutating func append(_ element: Element) { elements.append(element) }
 
+    mutating func popFirst() -> Element? {
+        guard head < elements.count, let element = elements[head] else { return nil }
+        elements[head] = nil
+        head += 1
+        compact()
+        return element
+    }
+
     mutating func removeFirst(_ count: Int) -> [Element] {
         var taken: [Element] = []
         while taken.count < count, head < elements.count {
