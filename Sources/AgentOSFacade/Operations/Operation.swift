@@ -161,9 +161,14 @@ final class Operation: Sendable {
 
     func unregister(_ word: WakeWord) { state.withLock { state in state.waiters.removeAll { $0 === word } } }
 
-    /// Sleeps on `word`, reading the connection meanwhile. False when the time was over.
-    func sleep(_ word: WakeWord, until deadline: MonotonicTime?) -> Bool {
-        guard let connection else { return word.sleep(until: deadline) == .done }
+    /// Sleeps on `word`, which is registered with all of these, and reads meanwhile where they share a connection: a
+    /// thread that reads one is not woken by another. False when the time was over.
+    static func sleep(_ word: WakeWord, for operations: [Operation], until deadline: MonotonicTime?) -> Bool {
+        let connection = operations.first?.connection
+        guard let connection, operations.allSatisfy({ $0.connection === connection }) else {
+            for operation in operations { operation.connection?.expectWithoutWaiting() }
+            return word.sleep(until: deadline) == .done
+        }
         return connection.wait(word, until: deadline)
     }
 
