@@ -43,12 +43,7 @@ package struct SidecarOptions: Sendable {
                 throw .invalid("command[\(index)]: contains a NUL byte")
             }
         }
-        for entry in try object.map("env") ?? [] {
-            guard !entry.name.isEmpty, !entry.name.utf8.contains(UInt8(ascii: "=")), !entry.name.utf8.contains(0),
-                !entry.value.utf8.contains(0)
-            else { throw .invalid("env.\(entry.name): a name is not empty and has no `=`, and neither has a NUL byte") }
-            connection.environment.append(entry)
-        }
+        connection.environment = try object.environment("env")
         connection.directory = try object.string("cwd")
         if let token = try object.string("authToken") {
             guard !token.isEmpty else { throw .invalid("authToken: must not be empty; it would end the sidecar") }
