@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSHostTesting
+import AgentOSTestSupport
+import AgentOSWire
+import CAgentOS
+import Testing
+
+@Suite("Callbacks that nobody handles (transport.md 8.4)", .serialized)
+struct CallbackTests {
+    private static let callbacks: [(type: String, payload: String, answer: JSONValue)] = [
+        (
+            "tool_invocation",
+            #"{"type":"tool_invocation","invocation_id":"i-1","tool_key":"k","input":{},"timeout_ms":30000}"#,
+            .members(["type": .string("tool_invocation_result"), "invocation_id": .string("i-1")])
+        ),
+        (
+            "permission_request",
+            #"{"type":"permission_request","session_id":"s","permission_id":"p-1","params":{}}"#,
+            .members(["type": .string("permission_request_result"), "permission_id": .string("p-1")])
+        ),
+        (
+            "acp_request", #"{"type":"acp_request","session_id":"s","request":{}}"#,
+            .members(["type": .string("acp_request_result")])
+        ),
+        (
+            "js_bridge_call",
+            #"{"type":"js_bridge_call","call_id":"c-1","mount_id":"m","operation":"stat","args":{}}"#,
+            .members(["type": .string("js_bridge_result"), "call_id": .string("c-1")])
+        ),
+    ]
+
+    private func answers(_ peer: ScriptedPeer) -> [JSONValue] {
+        peer.frames.filter { $0["frame_type"]?.stringValue == "sidecar_response" }
+    }
+
+    @Test(
+        "each class is answered at once, once, by a refusal of its own class (case 28)",
+        arguments: 0..<callbacks.count
+    )
+    func refused(index: Int) throws {
+        let callback = Self.callbacks[index]
+        let id = -7 - index
+        let actions = #"{"callback":\#(callback.payload),"id":\#(id)},{"delay":1000},{"default":true}"#
+        let peer = ScriptedPeer("[\(ScriptedPeer.onPath("/x", actions))]")
+        let vm = try peer.plainSidecar().createVM()
+        let op = try vm.existsAsync("/x")
+        #expect(peer.wait { !answers($0).isEmpty })
+        #expect(try vm.sidecar.end(of: op).status == AOS_OK)
+        let answer = try #require(answers(peer).first)
+        #expect(answers(peer).count == 1)
+        #expect(answer["request_id"]?.integerValue == Int64(id))
+        let owner: JSONValue = .members([
+            "scope": .string("vm"), "connection_id": .string("conn-1"), "session_id": .string("session-1"),
+            "vm_id": .string("vm-1"),
+        ])
+        #expect(answer["ownership"] == owner)
+        let payload = try #require(answer["payload"])
+        #expect(payload["error"]?.stringValue == "no sidecar request handler registered for \(callback.type)")
+        guard case .object(let members) = callback.answer else { return }
+        for member in members { #expect(payload[member.name] == member.value) }
+        // In time: the answer came while the request still waited, which took a second.
+        let times = peer.events("frame").filter {
+            $0["frame"]?["frame_type"]?.stringValue == "sidecar_response"
+        }
+        .compactMap { $0["ms"]?.integerValue }
+        let asked = peer.events("frame").filter { $0["frame"]?["payload"]?["path"]?.stringValue == "/x" }
+            .compactMap { $0["ms"]?.integerValue }
+        #expect((times.first ?? .max) - (asked.first ?? 0) < 900)
+    }
+
+    @Test("a callback during a creation, and on a VM that nobody knows, is answered too (8.4.4, D22)")
+    func early() throws {
+        let callback = #"{"callback":\#(Self.callbacks[0].payload)}"#
+        let foreign =
+            #"{"callback":\#(Self.callbacks[3].payload),"ownership":{"scope":"vm","connection_id":"conn-1","session_id":"s","vm_id":"nobody"}}"#
+        let rules = [
+            ScriptedPeer.on("configure_vm", #"\#(callback),{"sleep":50},{"default":true}"#),
+            ScriptedPeer.onPath("/x", #"\#(foreign),{"delay":100},{"default":true}"#),
+        ]
+        let peer = ScriptedPeer("[\(rules.joined(separator: ","))]")
+        let vm = try peer.plainSidecar().createVM()
+        #expect(try vm.exists("/x"))
+        #expect(peer.wait { answers($0).count == 2 })
+        #expect(answers(peer)[1]["ownership"]?["vm_id"]?.stringValue == "nobody")
+        #expect(answers(peer)[1]["payload"]?["error"] != nil)
+        #expect(peer.exits.isEmpty)
+    }
+
+    @Test("an answer overtakes requests that are queued (case 32)")
+    func overtaking() throws {
+        let callback = #"{"callback":\#(Self.callbacks[1].payload)}"#
+        let peer = ScriptedPeer(
+            "[\(ScriptedPeer.onPath("/go", #"{"sleep":600},\#(callback),{"sleep":300},{"default":true}"#))]"
+        )
+        let sidecar = try peer.plainSidecar()
+        let vm = try sidecar.createVM()
+        let go = try vm.existsAsync("/go")
+        #expect(peer.wait { $0.paths.contains("/go") })
+        // 5 MiB while the peer sleeps: more than the sockets hold.
+        let piece = [UInt8](repeating: 1, count: 64 << 10)
+        let count = 80
+        let writes = try (0..<count).map { try vm.writeAsync("/w\($0)", piece) }
+        #expect((sidecar.diagnostic("queuedBytes") ?? 0) > 1 << 20)
+        #expect(try sidecar.end(of: go).status == AOS_OK)
+        for op in writes { #expect(try sidecar.end(of: op).status == AOS_OK) }
+        let frames = peer.frames
+        let place = try #require(frames.firstIndex { $0["frame_type"]?.stringValue == "sidecar_response" })
+        let before = frames[..<place].count { $0["payload"]?["path"]?.stringValue?.hasPrefix("/w") == true }
+        // Before it came what lay in the sockets already, and the frame that was begun.
+        #expect(before < count * 3 / 4, "\(before) of \(count)")
+        let paths = frames.compactMap { $0["payload"]?["path"]?.stringValue }.filter { $0.hasPrefix("/w") }
+        #expect(paths == (0..<count).map { "/w\($0)" })
+    }
+
+    @Test("an answer that would come too late is not sent (case 31)")
+    func late() throws {
+        let call =
+            #"{"type":"tool_invocation","invocation_id":"i","tool_key":"k","input":{},"timeout_ms":400}"#
+        let peer = ScriptedPeer(
+            "[\(ScriptedPeer.onPath("/go", #"{"sleep":300},{"callback":\#(call)},{"sleep":900},{"default":true}"#))]"
+        )
+        let sidecar = try peer.plainSidecar()
+        let vm = try sidecar.createVM()
+        let go = try vm.existsAsync("/go")
+        #expect(peer.wait { $0.paths.contains("/go") })
+        let piece = [UInt8](repeating: 1, count: 256 << 10)
+        // The sockets are full before the callback comes, and stay so until its time is over.
+        let writes = try (0..<16).map { try vm.writeAsync("/w\($0)", piece) }
+        #expect((sidecar.diagnostic("queuedBytes") ?? 0) > 0)
+        #expect(try sidecar.end(of: go).status == AOS_OK)
+        for op in writes { #expect(try sidecar.end(of: op).status == AOS_OK) }
+        #expect(try vm.exists("/after"))
+        #expect(answers(peer).isEmpty)
+        #expect(sidecar.diagnostic("lateCallbackAnswers") == 1)
+        #expect(peer.starts.count == 1 && peer.exits.isEmpty)
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSHostTesting
+import AgentOSTestSupport
+import AgentOSWire
+import CAgentOS
+import Testing
+
+@Suite("Events find whom they concern (transport.md 7)", .serialized)
+struct EventTests {
+    @Test(
+        "a VM is ready when `ready` comes in one write with the answer, and when it comes before it (case 25)"
+    )
+    func readiness() throws {
+        let created = #"{"answer":{"type":"vm_created","vm_id":"$vmId"}}"#
+        func event(_ state: String) -> String { #"{"event":{"type":"vm_lifecycle","state":"\#(state)"}}"# }
+        let orders = [
+            #"{"hold":true},\#(created),\#(event("creating")),\#(event("ready")),{"flush":true}"#,
+            "\(event("creating")),\(event("ready")),\(created)",
+            #"{"hold":true},\#(event("ready")),\#(created),{"flush":true}"#,
+        ]
+        for order in orders {
+            let peer = ScriptedPeer("[\(ScriptedPeer.on("create_vm", order))]")
+            let sidecar = try HostSidecar(options: withoutLog(peer.plainOptions()))
+            try sidecar.connect()
+            let rounds = 1_000
+            let time = try duration {
+                for _ in 0..<rounds { try sidecar.createVM().shutdown() }
+            }
+            // One that missed its event would take ten seconds.
+            #expect(time < .seconds(9), "\(time)")
+        }
+    }
+
+    @Test("a flood of one VM neither delays nor displaces another's events (case 26)")
+    func flood() throws {
+        let lines = 100_000
+        let output =
+            #"{"event":{"type":"process_output","process_id":"$processId","channel":"stdout","chunk":{"text":"$i\n"}}}"#
+        let exit = #"{"event":{"type":"process_exited","process_id":"$processId","exit_code":0}}"#
+        // In parts, so that other requests are served in between.
+        let parts =
+            #"{"repeat":100,"do":[{"hold":true},{"repeat":1000,"do":[\#(output)]},{"flush":true},{"delay":0}]}"#
+        let rules = [
+            ScriptedPeer.on("execute", #"{"default":true},{"delay":0},\#(parts),\#(exit)"#, nth: 1),
+            ScriptedPeer.on("execute", #"{"default":true},\#(output),\#(exit)"#),
+        ]
+        let peer = ScriptedPeer("[\(rules.joined(separator: ","))]")
+        let sidecar = try HostSidecar(options: withoutLog(peer.plainOptions()))
+        let loud = try sidecar.createVM()
+        let process = try loud.spawn(["flood"])
+        // Nobody takes the flood meanwhile.
+        let quiet = try sidecar.createVM()
+        let run = try quiet.run(argv: ["small"])
+        #expect(run.code == 0 && run.outputText == "$i\n")
+        try quiet.shutdown()
+        let (text, _, last) = try process.finish()
+        #expect(last.status == AOS_OK && last.value == 0)
+        let found = text.split(separator: 0x0A)
+        // Each part counts from 1 to 1,000: nothing missing, nothing out of order.
+        #expect(found.count == lines)
+        let isInOrder = found.enumerated().allSatisfy { index, line in
+            String(decoding: line, as: UTF8.self) == String(index % 1000 + 1)
+        }
+        #expect(isInOrder)
+    }
+
+    @Test("events of nobody are counted and do nothing (case 27)")
+    func nobody() throws {
+        func owner(_ connection: String, _ vm: String) -> String {
+            #""ownership":{"scope":"vm","connection_id":"\#(connection)","session_id":"session-1","vm_id":"\#(vm)"}"#
+        }
+        let exit = #"{"event":{"type":"process_exited","process_id":"nobody","exit_code":1}"#
+        let actions = [
+            "\(exit),\(owner("conn-2", "vm-1"))}", "\(exit),\(owner("conn-1", "vm-9"))}", "\(exit)}",
+            #"{"event":{"type":"vm_lifecycle","state":"disposed"},\#(owner("conn-2", "vm-1"))}"#,
+            #"{"event":{"type":"structured","name":"odd","detail":{}}}"#,
+        ]
+        let peer = ScriptedPeer(
+            "[\(ScriptedPeer.onPath("/x", actions.joined(separator: ",") + #",{"default":true}"#))]"
+        )
+        let sidecar = try peer.plainSidecar()
+        let vm = try sidecar.createVM()
+        let process = try vm.spawn(["cat"])
+        #expect(try vm.exists("/x"))
+        #expect(sidecar.diagnostic("unknownEvents") == 5)
+        #expect(try vm.exists("/y"))
+        #expect(try sidecar.take(process.op, limit: 50 * millisecond) == nil)
+        #expect(sidecar.vmCount == 1 && peer.starts.count == 1)
+    }
+
+    @Test("output of a consumer that never returns stops nobody else (case 37)")
+    func stuckConsumer() throws {
+        let output =
+            #"{"event":{"type":"process_output","process_id":"$processId","channel":"stdout","chunk":{"bytes":65536,"fill":"x"}}}"#
+        let exit = #"{"event":{"type":"process_exited","process_id":"$processId","exit_code":0}}"#
+        let peer = ScriptedPeer(
+            "[\(ScriptedPeer.on("execute", #"{"default":true},{"repeat":64,"do":[\#(output)]},\#(exit)"#))]"
+        )
+        let sidecar = try HostSidecar(options: withoutLog(peer.plainOptions()))
+        let vm = try sidecar.createVM()
+        let gate = Gate()
+        var completion = aos_completion()
+        completion.struct_size = UInt32(MemoryLayout<aos_completion>.size)
+        completion.deliver = AOS_DELIVER_THREAD
+        completion.user_data = Unmanaged.passRetained(gate).toOpaque()
+        completion.fn = { data, _ in
+            guard let data else { return }
+            let gate = Unmanaged<Gate>.fromOpaque(data).takeUnretainedValue()
+            gate.entered.append(1)
+            _ = eventually(limit: .seconds(30)) { !gate.opened.all.isEmpty }
+        }
+        completion.drop = { data in
+            guard let data else { return }
+            let gate = Unmanaged<Gate>.fromOpaque(data).takeRetainedValue()
+            gate.dropped.append(1)
+        }
+        let argv = #"["stuck"]"#
+        try check {
+            aos_process_spawn(sidecar.handle, vm.id, argv, argv.utf8.count, nil, 0, &completion, nil, nil, $0)
+        }
+        #expect(eventually { !gate.entered.all.isEmpty })
+        let time = try duration {
+            for _ in 0..<20 { #expect(try vm.exists("/x")) }
+            let run = try vm.run(argv: ["other"])
+            #expect(run.code == 0 && run.output.count == 64 * 65536)
+            let (text, _, last) = try vm.spawn(["third"]).finish()
+            #expect(text.count == 64 * 65536 && last.status == AOS_OK)
+        }
+        #expect(time < .seconds(10), "\(time)")
+        #expect(gate.entered.all.count == 1)
+        gate.opened.append(1)
+        #expect(eventually { gate.dropped.all.count == 1 })
+        // 4 MiB in pieces, then the end.
+        #expect(gate.entered.all.count >= 2)
+    }
+}
+
+private final class Gate: Sendable {
+    let entered: Collected<Int> = Collected()
+    let opened: Collected<Int> = Collected()
+    let dropped: Collected<Int> = Collected()
+}
