@@ -63,7 +63,7 @@ struct ExecTests {
         )
     }
 
-    @Test("an exit that comes with the start is not missed, 20,000 times (case 11)", .timeLimit(.minutes(3)))
+    @Test("an exit that comes with the start is not missed, 20,000 times (case 11)", .timeLimit(.minutes(10)))
     func exitWithStart() throws {
         let peer = S.peer(
             S.on("execute", "{\"hold\":true}", S.answer, S.output("x"), S.exit(5), "{\"flush\":true}")
@@ -77,7 +77,7 @@ struct ExecTests {
         #expect(wrong == 0)
     }
 
-    @Test("10,000 chunks of 1 KiB arrive complete and in order (case 12)", .timeLimit(.minutes(2)))
+    @Test("10,000 chunks of 1 KiB arrive complete and in order (case 12)", .timeLimit(.minutes(10)))
     func manyChunks() throws {
         let filling = String(repeating: "x", count: 1000)
         let peer = S.peer(S.on("execute", S.answer, S.times(10_000, S.output("$i:\(filling)\n")), S.exit(0)))

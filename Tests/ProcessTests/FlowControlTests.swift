@@ -5,7 +5,7 @@ import AgentOSWire
 import CAgentOS
 import Testing
 
-@Suite("Output that is not taken (architecture decision 15)", .timeLimit(.minutes(2)))
+@Suite("Output that is not taken (architecture decision 15)", .timeLimit(.minutes(10)))
 struct FlowControlTests {
     private typealias S = ProcessScript
     private static let window = 1 << 20

@@ -6,7 +6,7 @@ import CAgentOS
 import Glibc
 import Testing
 
-@Suite("Cancel, deadline and loss of programs that run", .timeLimit(.minutes(2)))
+@Suite("Cancel, deadline and loss of programs that run", .timeLimit(.minutes(10)))
 struct ProcessEndTests {
     private typealias S = ProcessScript
     private static let silent = S.on("execute", S.answer, S.output("so far"))
@@ -121,7 +121,7 @@ struct ProcessEndTests {
         #expect(end.status == AOS_E_DEADLINE && end.error?.message.contains("200 ms after SIGKILL") == true)
     }
 
-    @Test("cancel races the exit: always one end, and it is one of the two", .timeLimit(.minutes(2)))
+    @Test("cancel races the exit: always one end, and it is one of the two", .timeLimit(.minutes(10)))
     func race() throws {
         let peer = S.barePeer(S.on("execute", S.answer, S.output("x"), S.exit(0)), Self.dies)
         let vm = try peer.sidecar().createVM()
@@ -171,7 +171,7 @@ struct ProcessEndTests {
         #expect(result.status == statuses[end].map { aos_status($0) })
     }
 
-    @Test("a lost SIGKILL is sent again each second, five times at most (X7)", .timeLimit(.minutes(1)))
+    @Test("a lost SIGKILL is sent again each second, five times at most (X7)", .timeLimit(.minutes(10)))
     func repeatedKill() throws {
         let second = S.barePeer(
             S.on("execute", S.answer),
@@ -272,7 +272,7 @@ struct ProcessEndTests {
         #expect(try S.peer().sidecar().createVM().id != vm.id)
     }
 
-    @Test("many short programs leave nothing behind (case 32)", .timeLimit(.minutes(2)))
+    @Test("many short programs leave nothing behind (case 32)", .timeLimit(.minutes(10)))
     func soak() throws {
         let peer = S.peer(S.on("execute", S.answer, S.output("x"), S.exit(0)))
         let vm = try peer.sidecar().createVM()

@@ -4,7 +4,7 @@ import AgentOSWire
 import CAgentOS
 import Testing
 
-@Suite("A VM that is shut down under its programs (process.md 11.4)", .timeLimit(.minutes(1)))
+@Suite("A VM that is shut down under its programs (process.md 11.4)", .timeLimit(.minutes(10)))
 struct ProcessShutdownTests {
     private typealias S = ProcessScript
 

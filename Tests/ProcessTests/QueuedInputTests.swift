@@ -4,7 +4,7 @@ import AgentOSWire
 import CAgentOS
 import Testing
 
-@Suite("Writes and closes that wait, are cancelled or refused (process.md 3.3)", .timeLimit(.minutes(1)))
+@Suite("Writes and closes that wait, are cancelled or refused (process.md 3.3)", .timeLimit(.minutes(10)))
 struct QueuedInputTests {
     private typealias S = ProcessScript
 

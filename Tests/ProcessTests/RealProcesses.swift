@@ -8,7 +8,7 @@ import Testing
     "Programs on the real sidecar",
     .serialized,
     .enabled(if: RealSidecar.isThere),
-    .timeLimit(.minutes(3))
+    .timeLimit(.minutes(10))
 )
 enum RealProcesses {
     /// Runs a test on a VM of its own, and then asks whether its sidecar still answers.
