@@ -136,6 +136,12 @@ package struct HostProcess: Sendable {
     package let op: aos_id
     private static let limit: UInt64 = HostSidecar.limit
 
+    package init(sidecar: HostSidecar, id: aos_id, op: aos_id) {
+        self.sidecar = sidecar
+        self.id = id
+        self.op = op
+    }
+
     package func write(_ bytes: [UInt8]) throws {
         try check { aos_process_write_stdin(sidecar.handle, id, bytes, bytes.count, Self.limit, $0) }
     }
