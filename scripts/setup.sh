@@ -15,7 +15,7 @@ Installs what a build of libagentos and its tests need. Without --only, all part
   swift    Swift 6.0 or later (Debian's swiftlang; a newer one on PATH is used as it is)
   ffi      the headers of libffi, and pkg-config
   sidecar  the agent-os-sidecar binary and its command packs, by npm, into .sidecar/
-  tests    clang, valgrind, abigail-tools, cmake, python3
+  tests    clang, valgrind, abigail-tools, cmake, bubblewrap, python3
 
   --check      only prints what is there and what is missing; exit status 1 if anything is
   --only PART  this part alone; may be repeated, or name several: --only swift,ffi
@@ -87,6 +87,7 @@ missing_packages() {
             have valgrind || echo valgrind
             have abidiff || echo abigail-tools
             have cmake || echo cmake
+            have bwrap || echo bubblewrap
             have python3 || echo python3
             ;;
     esac
@@ -166,7 +167,7 @@ debian_release() {
 require_apt() {
     local advice
     advice="Swift 6.0 or later on PATH, a C and a C++ compiler, make, libffi with its headers, pkg-config; \
-for the tests also clang, valgrind, abidiff, cmake, python3"
+for the tests also clang, valgrind, abidiff, cmake, bwrap, python3"
     if [[ -z $(debian_release) ]] || ! have apt-get; then
         fail "missing: $*. This script installs packages on Debian 12 and later only. \
 Install by the means of your system: $advice; then run this again."

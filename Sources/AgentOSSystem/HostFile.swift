@@ -22,6 +22,14 @@ package enum HostFile {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
+    /// The text of a link; nil if it is none. readlink(2)
+    package static func linkTarget(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink(path, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(validating: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     package static func isSearchable(_ path: String) -> Bool { access(path, R_OK | X_OK) == 0 }
@@ -55,6 +63,22 @@ package enum HostFile {
             bytes += buffer[..<count]
         }
         return bytes
+    }
+
+    /// Copies a file; false if it cannot be read or written. The copy is for us to read alone.
+    package static func copy(_ path: String, to target: String) -> Bool {
+        guard let content = contents(path, limit: .max) else { return false }
+        let fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard fd >= 0 else { return false }
+        defer { close(fd) }
+        var written = 0
+        while written < content.count {
+            let count = content.withUnsafeBytes { Glibc.write(fd, $0.baseAddress?.advanced(by: written), content.count - written) }
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { return false }
+            written += count
+        }
+        return true
     }
 
     /// The path as seen from the host's working directory at this moment. getcwd(3)

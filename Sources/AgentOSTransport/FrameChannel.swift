@@ -19,8 +19,6 @@ package protocol FrameReceiver: AnyObject, Sendable {
 
 /// Frames to and from the child: a socket for each direction, sent on the caller's thread where that is possible.
 package final class FrameChannel: Sendable {
-    private enum Side { case input, output }
-
     /// Watches one of the two sockets: the reactor tells sources apart by object.
     private final class Watcher: ReactorSource {
         private let ready: @Sendable () -> Void
@@ -34,26 +32,22 @@ package final class FrameChannel: Sendable {
         var isClosed = false
     }
 
-    private struct Watches: Sendable {
+    struct Watches: Sendable {
         var input: UInt64?
         var output: UInt64?
     }
 
-    /// Reads of one turn of the I/O thread: two sidecars must not slow each other.
-    private static let readsPerTurn = 4
-    private static let tickNanoseconds: UInt64 = 1_000_000
-
     private let output: OwnedDescriptor
-    private let input: OwnedDescriptor
-    private let interrupt: OwnedDescriptor
-    private let role: Lock<ReaderRole> = Lock(ReaderRole())
+    let input: OwnedDescriptor
+    let interrupt: OwnedDescriptor
+    let role: Lock<ReaderRole> = Lock(ReaderRole())
     /// Nil while it is in use, and after the end.
-    private let splitter: Lock<FrameSplitter?>
-    private let limit: Lock<Int>
+    let splitter: Lock<FrameSplitter?>
+    let limit: Lock<Int>
     private let outgoing: Lock<Outgoing> = Lock(Outgoing())
-    private let watches: Lock<Watches> = Lock(Watches())
-    private let receiver: Lock<(any FrameReceiver)?> = Lock(nil)
-    private let lastInbound: Lock<MonotonicTime> = Lock(.now)
+    let watches: Lock<Watches> = Lock(Watches())
+    let receiver: Lock<(any FrameReceiver)?> = Lock(nil)
+    let lastInbound: Lock<MonotonicTime> = Lock(.now)
 
     /// `output` is where we write, `input` where we read.
     package init(output: OwnedDescriptor, input: OwnedDescriptor, limit: Int) throws(SystemError) {
@@ -186,155 +180,11 @@ package final class FrameChannel: Sendable {
     package var queuedBytes: Int { outgoing.withLock { $0.queue.queuedBytes } }
     package var expiredFrames: Int { outgoing.withLock { $0.queue.expiredFrames } }
 
-    // MARK: Reading
-
-    /// Waits for `word`, reading the channel meanwhile if nobody else does. False when the time was over first.
-    package func wait(_ word: WakeWord, until deadline: MonotonicTime?) -> Bool {
-        var entry = role.withLock { $0.enter(word) }
-        while true {
-            switch entry {
-            case .read(let disarm):
-                if disarm, let watch = watches.withLock({ $0.input }) { Reactor.current.change(watch, []) }
-                let isOver = ThreadRole.asReader { readUntil(word, deadline) }
-                leave()
-                if isOver { return word.isDone }
-                // The channel has ended: what remains is a matter of time.
-                return word.sleep(until: deadline) == .done
-            case .sleep:
-                let signal = word.sleep(until: deadline)
-                guard role.withLock({ $0.awake(word) }) else { return signal == .done }
-                if signal == .done || signal == .none {
-                    leave()
-                    return word.isDone
-                }
-                entry = .read(disarm: role.withLock { $0.disarmForWaiter() })
-            }
-        }
-    }
-
-    /// True when the word is done or the time is over, false when the channel has ended.
-    private func readUntil(_ word: WakeWord, _ deadline: MonotonicTime?) -> Bool {
-        while true {
-            if word.isDone { return true }
-            let ready = SystemCall.waitReadable(input.number, or: interrupt.number, until: deadline)
-            if ready.second { SystemCall.clearEvent(interrupt.number) }
-            if ready.first, !readOnce() { return false }
-            if word.isDone { return true }
-            if let deadline, deadline <= .now { return true }
-        }
-    }
-
-    private func leave() {
-        switch role.withLock({ $0.leave() }) {
-        case .handOver(let word): word.wake(.read)
-        case .tick: scheduleTick()
-        case .nothing: break
-        }
-    }
-
-    private func scheduleTick() {
-        let timer = Reactor.current.schedule(.now.adding(Self.tickNanoseconds)) { [weak self] in self?.tick() }
-        if timer == nil { takeOverByIOThread() }
-    }
-
-    private func tick() {
-        switch role.withLock({ $0.tick() }) {
-        case .some(true): armInput()
-        case .some(false): break
-        case .none: scheduleTick()
-        }
-    }
-
-    /// The I/O thread reads from now on, unless a waiter does. For calls that nobody waits for.
-    package func takeOverByIOThread() {
-        if role.withLock({ $0.arm() }) { armInput() }
-    }
-
-    private func armInput() {
-        if let watch = watches.withLock({ $0.input }) { Reactor.current.change(watch, .readable) }
-    }
-
-    /// Ends the wait of whoever waits for `word`, also if it is reading here on another thread.
-    package func finish(_ word: WakeWord) {
-        word.wake(.done)
-        guard !word.isOfThisThread else { return }
-        if role.withLock({ $0.readingWaiter === word }) { SystemCall.signalEvent(interrupt.number) }
-    }
-
-    private func interruptReader() {
-        if role.withLock({ $0.readingWaiter != nil }) { SystemCall.signalEvent(interrupt.number) }
-    }
-
-    private func readOnIOThread() {
-        guard role.withLock({ $0.enterAsIOThread() }) else { return }
-        for _ in 0..<Self.readsPerTurn where !readOnce(onlyIfReady: true) { break }
-        switch role.withLock({ $0.leave() }) {
-        case .handOver(let word):
-            if role.withLock({ $0.disarmForWaiter() }), let watch = watches.withLock({ $0.input }) {
-                Reactor.current.change(watch, [])
-            }
-            word.wake(.read)
-        case .tick: scheduleTick()
-        case .nothing: break
-        }
-    }
-
-    /// One read and the frames in it. False when there was nothing (if asked so), or the channel has ended.
-    private func readOnce(onlyIfReady: Bool = false) -> Bool {
-        guard var splitter = splitter.withLock({ $0.take() }) else { return false }
-        splitter.limit = limit.withLock { $0 }
-        let end: ChannelEnd
-        do throws(SystemError) {
-            let count = try splitter.read { (buffer) throws(SystemError) in
-                try SystemCall.receive(input.number, into: buffer)
-            }
-            if count > 0 {
-                lastInbound.withLock { $0 = .now }
-                let batch = splitter.frames()
-                // Back before the frames are given out: what they set off may read the channel's state.
-                if batch.error == nil { self.splitter.withLock { $0 = splitter } }
-                let receiver = receiver.withLock { $0 }
-                if !batch.frames.isEmpty { receiver?.received(batch.frames) }
-                guard let error = batch.error else { return !onlyIfReady || count >= 32 * 1024 }
-                end = .badFrame(error)
-            } else {
-                end = .endOfFile(torn: splitter.torn)
-            }
-        } catch {
-            if error == .wouldBlock {
-                self.splitter.withLock { $0 = splitter }
-                return !onlyIfReady
-            }
-            end = .readFailed(error)
-        }
-        stopReading()
-        receiver.withLock { $0 }?.channelEnded(end)
-        return false
-    }
-
-    /// Nothing more is read. What was not whole is gone.
-    package func stopReading() {
-        splitter.withLock { $0 = nil }
-        if let watch = watches.withLock({ watches in watches.input.take() }) { Reactor.current.remove(watch) }
-    }
-
     /// Ends all of it; the descriptors close with the last reference.
     package func stop() {
         stopReading()
         if let watch = watches.withLock({ watches in watches.output.take() }) { Reactor.current.remove(watch) }
         receiver.withLock { $0 = nil }
         interruptReader()
-    }
-}
-
-extension Array where Element == UInt8 {
-    /// `withUnsafeBytes` with a typed error.
-    func withUnsafeBytesTyped<Result, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let result: Swift.Result<Result, Failure> = withUnsafeBytes { bytes in
-            do throws(Failure) { return .success(try body(bytes)) } catch { return .failure(error) }
-        }
-        return try result.get()
     }
 }

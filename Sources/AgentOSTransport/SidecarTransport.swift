@@ -68,6 +68,11 @@ package final class SidecarTransport: Sendable {
             output: input.ours, input: output.ours, limit: Dialect.defaultMaximumFrameSize)
         var request = request
         if let directory { request.environment.append(("TMPDIR", directory.path)) }
+        if let sandbox = request.sandbox {
+            let file = try ProgramSearch.resolve(request)
+            request.command = sandbox.wrapping(request.command, file: file, privateDirectory: directory?.path)
+            request.source = nil
+        }
         let child = try ChildProcess.start(request, input: input.theirs, output: output.theirs, error: errors.write)
         let transport = SidecarTransport(
             channel: channel, child: child, standardError: StandardErrorTail(errors.read), directory: directory)

@@ -8,6 +8,7 @@ package struct SpawnRequest: Sendable {
     package var source: String?
     /// Laid over the host's environment.
     package var environment: [(name: String, value: String)] = []
+    package var sandbox: Sandbox?
     /// Nil: the host's own working directory.
     package var directory: String?
 

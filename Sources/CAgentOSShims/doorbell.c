@@ -5,10 +5,10 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { CAPACITY = 4096, RINGING = 1, CHANGED = 2 };
+enum { CAPACITY = 4096, RINGING = 1, CHANGED = 2, UNNAMED = 1 };
 
 struct doorbell {
-  _Atomic uint64_t key;    /* 0: free; 1: being made or unmade */
+  _Atomic uint64_t key;    /* 0: free; UNNAMED: not to be found */
   _Atomic uint32_t users;  /* wakers inside: the descriptor must not be closed under them */
   _Atomic uint32_t state;
   _Atomic int32_t items;
@@ -41,10 +41,10 @@ static void ring(struct doorbell *bell) {
   }
 }
 
-int aos_shim_doorbell_create(uint64_t key) {
+int aos_shim_doorbell_create(void) {
   for (int i = 0; i < CAPACITY; i++) {
     uint64_t free_key = 0;
-    if (!atomic_compare_exchange_strong(&bells[i].key, &free_key, 1)) continue;
+    if (!atomic_compare_exchange_strong(&bells[i].key, &free_key, UNNAMED)) continue;
     int fd = aos_shim_eventfd();
     if (fd < 0) {
       atomic_store(&bells[i].key, 0);
@@ -58,12 +58,13 @@ int aos_shim_doorbell_create(uint64_t key) {
     int seen = atomic_load(&highest);
     while (seen < i + 1 && !atomic_compare_exchange_weak(&highest, &seen, i + 1)) {
     }
-    atomic_store(&bells[i].key, key);
     return i;
   }
   errno = EMFILE;
   return -1;
 }
+
+void aos_shim_doorbell_set_key(int index, uint64_t key) { atomic_store(&bells[index].key, key); }
 
 int aos_shim_doorbell_fd(int index) { return bells[index].fd; }
 
@@ -80,7 +81,7 @@ int aos_shim_doorbell_take_wake(int index) {
 }
 
 void aos_shim_doorbell_wake(uint64_t key) {
-  if (key < 2) return;
+  if (key <= UNNAMED) return;
   int count = atomic_load(&highest);
   for (int i = 0; i < count; i++) {
     struct doorbell *bell = &bells[i];
@@ -97,7 +98,7 @@ void aos_shim_doorbell_wake(uint64_t key) {
 
 void aos_shim_doorbell_destroy(int index) {
   struct doorbell *bell = &bells[index];
-  atomic_store(&bell->key, 1);
+  atomic_store(&bell->key, UNNAMED);
   while (atomic_load(&bell->users) != 0) sched_yield();
   close(bell->fd);
   bell->fd = -1;

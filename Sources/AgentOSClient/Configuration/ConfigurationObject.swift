@@ -98,6 +98,19 @@ struct ConfigurationObject: Sendable {
         return pairs
     }
 
+    /// Environment variables; an absent member has none.
+    func environment(_ name: String) throws(ClientError) -> [(name: String, value: String)] {
+        let entries = try map(name) ?? []
+        for entry in entries {
+            guard !entry.name.isEmpty, !entry.name.utf8.contains(UInt8(ascii: "=")), !entry.name.utf8.contains(0),
+                !entry.value.utf8.contains(0)
+            else {
+                throw .invalid("\(place(name)).\(entry.name): a name is not empty and has no `=`, and neither has a NUL byte")
+            }
+        }
+        return entries
+    }
+
     static func string(_ value: JSONValue, _ place: String) throws(ClientError) -> String {
         guard case .string(let text) = value else {
             throw .invalid("\(place): expected a string, found \(value.typeName)")

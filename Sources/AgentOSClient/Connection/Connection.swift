@@ -28,8 +28,8 @@ package final class Connection: Sendable {
     package let budget: OutgoingBudget = OutgoingBudget()
     let idleSessions: IdleSessions = IdleSessions()
     private let identity: Lock<Identity> = Lock(Identity())
-    private let pending: Lock<PendingRequests> = Lock(PendingRequests())
-    private let timer: Lock<(id: UInt64?, due: MonotonicTime)> = Lock((nil, MonotonicTime(nanoseconds: .max)))
+    let pending: Lock<PendingRequests> = Lock(PendingRequests())
+    let timer: Lock<(id: UInt64?, due: MonotonicTime)> = Lock((nil, MonotonicTime(nanoseconds: .max)))
     private let transportStorage: Lock<SidecarTransport?> = Lock(nil)
     private let failureStorage: Lock<TransportFailure?> = Lock(nil)
     let counters: Lock<Counters> = Lock(Counters())
@@ -125,55 +125,6 @@ package final class Connection: Sendable {
     /// Nobody waits for the answer that comes: the I/O thread shall read it.
     package func expectWithoutWaiting() { transport?.channel.takeOverByIOThread() }
 
-    // MARK: Deadlines
-
-    /// Sees to it that a timer is due no later than `nanoseconds` from now.
-    private func watchDeadline(within nanoseconds: UInt64) {
-        // Most requests come while a timer for an earlier one is set: one comparison.
-        let due = MonotonicTime.now.adding(nanoseconds)
-        let mustSet = timer.withLock { timer in
-            guard due < timer.due else { return false }
-            timer.due = due
-            return true
-        }
-        guard mustSet else { return }
-        let id = Reactor.current.schedule(due) { [weak self] in self?.deadlineFired(due) }
-        let replaced = timer.withLock { timer in
-            guard timer.due == due else { return id }
-            defer { timer.id = id }
-            return timer.id
-        }
-        Reactor.current.cancel(timer: replaced)
-    }
-
-    private func deadlineFired(_ due: MonotonicTime) {
-        timer.withLock { timer in
-            if timer.due == due { timer = (nil, MonotonicTime(nanoseconds: .max)) }
-        }
-        let now = MonotonicTime.now
-        while let oldest = pending.withLock({ $0.oldest }), let deadline = oldest.deadline, deadline <= now {
-            giveUp(oldest.id, ClientError(.timeout, "timed out waiting for sidecar response to \(oldest.request.type)") {
-                $0.request = oldest.request.type
-            })
-        }
-        let silence = giveUpIfUnresponsive(now)
-        let next = pending.withLock { $0.oldest?.deadline }
-        let soonest = [next, silence].compactMap { $0 }.min()
-        if let soonest { watchDeadline(within: max(soonest.since(now), 1_000_000)) }
-    }
-
-    /// Gives the process up when it owes an answer, has had its time for it, and is silent (architecture decision 6).
-    /// Returns when to look again.
-    private func giveUpIfUnresponsive(_ now: MonotonicTime) -> MonotonicTime? {
-        let patience = options.unresponsiveNanoseconds
-        guard patience > 0, let transport, let owed = pending.withLock({ $0.owed }), !router.hasOpenCallbacks else { return nil }
-        let silentSince = max(transport.channel.lastInboundTime, owed.since)
-        let due = max(silentSince.adding(patience), owed.since.adding(owed.limit))
-        guard due <= now else { return due }
-        transport.abandon(.unresponsive(milliseconds: patience / 1_000_000))
-        return nil
-    }
-
     // MARK: The end
 
     /// Ends the process in an orderly way. Requests that wait fail at once.
@@ -207,7 +158,7 @@ package final class Connection: Sendable {
         }
     }
 
-    private func failEverything(_ failure: TransportFailure) {
+    func failEverything(_ failure: TransportFailure) {
         let isFirst = failureStorage.withLock { stored in
             defer { stored = stored ?? failure }
             return stored == nil
@@ -224,65 +175,4 @@ package final class Connection: Sendable {
         }
         Reactor.current.cancel(timer: scheduled)
     }
-}
-
-extension Connection {
-    fileprivate func received(_ frames: [InboundFrame]) {
-        let now = MonotonicTime.now
-        for frame in frames {
-            switch frame {
-            case .response(let id, let ownership, let body): answered(id, ownership, body, now)
-            case .event(let ownership, let body):
-                if !router.route(body, ownership, connectionID: connectionID) {
-                    counters.withLock { $0.unknownEvents += 1 }
-                }
-            case .callback(let id, let ownership, let payload):
-                router.route(callback: id, ownership, payload, on: self)
-            case .unexpected(let type):
-                transport?.abandon(.protocolError("unexpected inbound frame: \(type)"))
-                return
-            }
-        }
-    }
-
-    private func answered(_ id: Int64, _ ownership: OwnershipScope, _ body: ResponseBody, _ now: MonotonicTime) {
-        switch pending.withLock({ $0.answer(id, now: now) }) {
-        case .late: counters.withLock { $0.lateAnswers += 1 }
-        case .unknown: counters.withLock { $0.unknownAnswers += 1 }
-        case .found(let request):
-            if case .payload(.authenticated(let response)) = body, request.type == "authenticate",
-                ownership == .connection(response.connectionId)
-            {
-                return request.finish(.success(body))
-            }
-            guard ownership == request.ownership else {
-                let error = ClientError(
-                    .sidecar,
-                    "response id \(id) used ownership \(ownership.debugText), expected \(request.ownership.debugText)")
-                return request.finish(.failure(error))
-            }
-            if case .payload(.rejected(let rejection)) = body {
-                let error = ClientError.rejected(
-                    code: rejection.code, message: rejection.message, request: request.type)
-                return request.finish(.failure(error))
-            }
-            request.finish(.success(body))
-        }
-    }
-
-    fileprivate func transportFailed(_ failure: TransportFailure) { failEverything(failure) }
-
-    fileprivate func transportEnded(_ end: TransportEnd) {
-        failEverything(TransportFailure(end.exit.map { .exited($0) } ?? .disconnected))
-        ended.set(end)
-    }
-}
-
-/// The transport's side of a connection. It keeps the connection alive until its process is reaped.
-private final class ConnectionReceiver: TransportReceiver {
-    private let connection: Connection
-    init(_ connection: Connection) { self.connection = connection }
-    func received(_ frames: [InboundFrame]) { connection.received(frames) }
-    func transportFailed(_ failure: TransportFailure) { connection.transportFailed(failure) }
-    func transportEnded(_ end: TransportEnd) { connection.transportEnded(end) }
 }

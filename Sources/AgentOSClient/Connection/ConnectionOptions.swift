@@ -15,6 +15,7 @@ package struct ConnectionOptions: Sendable {
     package var stopGraceNanoseconds: UInt64 = 5_000_000_000
     /// The sidecar runs on another machine: host paths mean that one's.
     package var isRemote: Bool = false
+    var sandbox: Sandbox?
 
     package init() {}
 
@@ -22,6 +23,7 @@ package struct ConnectionOptions: Sendable {
         var request = ProgramSearch.command(given: command)
         request.environment = environment
         request.directory = directory
+        request.sandbox = sandbox
         return request
     }
 }

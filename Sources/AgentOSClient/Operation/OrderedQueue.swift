@@ -10,7 +10,7 @@ final class OrderedQueue: Sendable {
     }
 
     private struct State: Sendable {
-        var jobs: [Job] = []
+        var jobs = Fifo<Job>()
         var isBusy = false
         var failure: ClientError?
     }
@@ -40,17 +40,16 @@ final class OrderedQueue: Sendable {
     func fail(_ error: ClientError) {
         let refused = state.withLock { state -> [Job] in
             state.failure = state.failure ?? error
-            defer { state.jobs = [] }
-            return state.jobs
+            return state.jobs.removeAll()
         }
         for job in refused { job.refuse(error) }
     }
 
     private func next() {
         let job = state.withLock { state -> Job? in
-            guard !state.isBusy, !state.jobs.isEmpty else { return nil }
+            guard !state.isBusy, let job = state.jobs.popFirst() else { return nil }
             state.isBusy = true
-            return state.jobs.removeFirst()
+            return job
         }
         job?.start { [self] in
             state.withLock { $0.isBusy = false }

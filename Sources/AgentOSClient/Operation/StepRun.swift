@@ -38,6 +38,12 @@ package final class StepRun: Sendable {
         }
     }
 
+    /// Interrupts the run after a time, unless it is told before that it is over.
+    package func interrupt(_ error: ClientError, after nanoseconds: UInt64) -> InterruptionTimer {
+        InterruptionTimer(
+            Reactor.current.schedule(.now.adding(nanoseconds)) { [weak self] in self?.interrupt(error) })
+    }
+
     /// Something begins. The turn names it.
     func begin() -> UInt64 {
         state.withLock { state in
@@ -74,4 +80,11 @@ package final class StepRun: Sendable {
             state.parked = .nothing
         }
     }
+}
+
+/// A time after which a run is interrupted.
+package struct InterruptionTimer: Sendable {
+    private let id: UInt64?
+    init(_ id: UInt64?) { self.id = id }
+    package func cancel() { Reactor.current.cancel(timer: id) }
 }

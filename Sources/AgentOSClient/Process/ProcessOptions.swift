@@ -39,12 +39,7 @@ package struct ProcessOptions: Sendable {
             }
         }
         let object = try ConfigurationObject(document: document, allowed: common + own)
-        for entry in try object.map("env") ?? [] {
-            guard !entry.name.isEmpty, !entry.name.utf8.contains(UInt8(ascii: "=")), !entry.name.utf8.contains(0),
-                !entry.value.utf8.contains(0)
-            else { throw .invalid("env.\(entry.name): a name is not empty and has no `=`, and neither has a NUL byte") }
-            environment.append(entry)
-        }
+        environment = try object.environment("env")
         directory = try object.string("cwd").map { (path) throws(ClientError) in try GuestPath(path).text }
         timeout = try object.milliseconds("timeoutMs")
         if let grace = try object.milliseconds("killGraceMs") { killGrace = grace }

@@ -31,8 +31,7 @@ package final class ProcessOutput: OutputSink {
     }
 
     private struct State: Sendable {
-        var waiting: [Chunk] = []
-        var head = 0
+        var waiting = Fifo<Chunk>()
         var waitingBytes = 0
         var outstanding = 0
         var droppedBytes = 0
@@ -59,23 +58,18 @@ package final class ProcessOutput: OutputSink {
                 state.missingBytes += block.count
                 return
             }
-            state.waiting.append(Chunk(channel: channel, block: block))
-            state.waitingBytes += block.count
-            guard state.outstanding >= Self.window else { return }
-            switch policy {
-            case .keep(let bound):
-                guard state.waitingBytes > bound else { return }
-                state.waiting.removeLast()
-                state.waitingBytes -= block.count
+            let isStuck = state.outstanding >= Self.window
+            if case .keep(let bound) = policy, isStuck, state.waitingBytes + block.count > bound {
                 state.hasOverflowed = true
                 state.missingBytes = block.count
-            case .ring(let bound):
-                while state.waitingBytes > bound, state.head < state.waiting.count {
-                    let count = state.waiting[state.head].block.count
-                    state.head += 1
-                    state.waitingBytes -= count
-                    state.droppedBytes += count
-                }
+                return
+            }
+            state.waiting.append(Chunk(channel: channel, block: block))
+            state.waitingBytes += block.count
+            guard case .ring(let bound) = policy, isStuck else { return }
+            while state.waitingBytes > bound, let oldest = state.waiting.popFirst() {
+                state.waitingBytes -= oldest.block.count
+                state.droppedBytes += oldest.block.count
             }
         }
         deliver()
@@ -95,7 +89,7 @@ package final class ProcessOutput: OutputSink {
     /// The consumer wants no more output, only the end.
     package func discard() {
         state.withLock { state in
-            (state.waiting, state.head, state.waitingBytes) = ([], 0, 0)
+            (state.waiting, state.waitingBytes) = (Fifo(), 0)
             state.outstanding = Int.min / 2
         }
         deliver()
@@ -122,17 +116,8 @@ package final class ProcessOutput: OutputSink {
         if state.droppedBytes > 0, state.outstanding < window {
             delivery = .lost(state.droppedBytes)
             state.droppedBytes = 0
-        } else if state.head < state.waiting.count {
-            guard state.outstanding < window else { return nil }
-            let chunk = state.waiting[state.head]
-            state.head += 1
-            if state.head == state.waiting.count {
-                state.waiting.removeAll(keepingCapacity: state.head < 1024)
-                state.head = 0
-            } else if state.head > 256, state.head > state.waiting.count / 2 {
-                state.waiting.removeFirst(state.head)
-                state.head = 0
-            }
+        } else if !state.waiting.isEmpty {
+            guard state.outstanding < window, let chunk = state.waiting.popFirst() else { return nil }
             state.waitingBytes -= chunk.block.count
             state.outstanding += chunk.block.count
             delivery = .chunk(chunk)

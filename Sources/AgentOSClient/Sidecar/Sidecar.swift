@@ -144,15 +144,30 @@ package final class Sidecar: Sendable {
     private func wait(for attempt: ConnectAttempt) -> Steps<ConnectionUse> {
         Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).map { [self] result throws(ClientError) in
             ConnectionUse(try result.get(), of: self)
-        }.recover { [self] error throws(ClientError) in
-            // An interruption: the claim is given back. When nobody waits any more the attempt is ended, or, if it
-            // has succeeded just now, its connection is released.
-            if attempt.outcome.value == nil, withState({ _ in attempt.claims.remove() }) == 0 {
-                attempt.run.interrupt(ClientError.cancelled)
-            } else if case .success(let connection) = attempt.outcome.value {
-                return release(connection).recover { _ in .done(()) }.map { () throws(ClientError) in throw error }
+        }.recover { [self] error in leave(attempt, error) }
+    }
+
+    /// Somebody stops waiting for an attempt: its claim is given back. When nobody waits any more the attempt is ended;
+    /// if it has succeeded just now, its connection is released.
+    private func leave(_ attempt: ConnectAttempt, _ error: ClientError) -> Steps<ConnectionUse> {
+        enum Left { case others, nobody, settled }
+        let left = withState { state -> Left in
+            guard case .connecting(let current) = state.slot, current === attempt else { return .settled }
+            guard attempt.claims.remove() == 0 else { return .others }
+            // Who comes now must not share the fate of an attempt that is being ended.
+            state.slot = .empty
+            return .nobody
+        }
+        switch left {
+        case .others: return .fail(error)
+        case .nobody:
+            attempt.run.interrupt(.cancelled)
+            return .fail(error)
+        case .settled:
+            return Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).shielded.then { [self] result in
+                guard case .success(let connection) = result else { return .fail(error) }
+                return release(connection).recover { _ in .done(()) }.then { .fail(error) }
             }
-            throw error
         }
     }
 
@@ -165,18 +180,18 @@ package final class Sidecar: Sendable {
             }
         }
         steps.run(attempt.run) { [self] result in
-            let mustClose = withState { state -> Bool in
-                guard case .success(let connection) = result else {
+            let isWanted = withState { state -> Bool in
+                guard case .connecting(let current) = state.slot, current === attempt else { return false }
+                if case .success(let connection) = result {
+                    state.slot = .up(connection, users: attempt.claims.current)
+                } else {
                     state.slot = .empty
-                    return false
                 }
-                let users = attempt.claims.current
-                state.slot = users > 0 ? .up(connection, users: users) : .closing(connection)
-                return users == 0
+                return true
             }
             if case .success(let connection) = result {
                 connection.failed.whenSet { [self] failure in connectionFailed(connection, failure) }
-                if mustClose { finishClosing(connection) }
+                if !isWanted { connection.close() }
             }
             attempt.outcome.set(result)
         }

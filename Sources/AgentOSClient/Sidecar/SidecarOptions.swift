@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
+internal import AgentOSTransport
 internal import AgentOSWire
 
 /// The options of a handle, as a caller writes them.
@@ -10,12 +12,26 @@ package struct SidecarOptions: Sendable {
 
     package init() {}
 
+    private static func sandbox(_ object: ConfigurationObject) throws(ClientError) -> Sandbox {
+        guard try object.choice("kind", ["bubblewrap": true]) == true else {
+            throw .invalid("\(object.place("kind")): missing; known is bubblewrap")
+        }
+        let directories = try object.list("hostDirectories") { (value, place) throws(ClientError) in
+            let path = try ConfigurationObject.string(value, place)
+            guard path.utf8.first == UInt8(ascii: "/"), HostFile.isDirectory(path), let real = HostFile.realPath(path) else {
+                throw .invalid("\(place): host directory not found: \(path)")
+            }
+            return real
+        }
+        return Sandbox(hostDirectories: directories ?? [], hasNetwork: try object.bool("network") ?? false)
+    }
+
     package init(document: String?) throws(ClientError) {
         let object = try ConfigurationObject(
             document: document,
             allowed: [
                 "sidecarId", "command", "env", "cwd", "authToken", "deadlines", "unresponsiveMs", "stopGraceMs", "hostPaths",
-                "fileGuards",
+                "fileGuards", "sandbox",
             ])
         sidecarID = try object.string("sidecarId")
         connection.command = try object.strings("command")
@@ -27,12 +43,7 @@ package struct SidecarOptions: Sendable {
                 throw .invalid("command[\(index)]: contains a NUL byte")
             }
         }
-        for entry in try object.map("env") ?? [] {
-            guard !entry.name.isEmpty, !entry.name.utf8.contains(UInt8(ascii: "=")), !entry.name.utf8.contains(0),
-                !entry.value.utf8.contains(0)
-            else { throw .invalid("env.\(entry.name): a name is not empty and has no `=`, and neither has a NUL byte") }
-            connection.environment.append(entry)
-        }
+        connection.environment = try object.environment("env")
         connection.directory = try object.string("cwd")
         if let token = try object.string("authToken") {
             guard !token.isEmpty else { throw .invalid("authToken: must not be empty; it would end the sidecar") }
@@ -55,5 +66,9 @@ package struct SidecarOptions: Sendable {
         if let value = try object.milliseconds("stopGraceMs") { connection.stopGraceNanoseconds = value }
         connection.isRemote = try object.choice("hostPaths", ["local": false, "remote": true]) ?? false
         fileGuards = try object.choice("fileGuards", ["on": true, "off": false]) ?? true
+        if let sandbox = try object.object("sandbox", allowed: ["kind", "hostDirectories", "network"]) {
+            connection.sandbox = try Self.sandbox(sandbox)
+            if connection.isRemote { throw .invalid("sandbox: not together with hostPaths \"remote\"") }
+        }
     }
 }

@@ -16,10 +16,12 @@ struct Software: Sendable {
     let moduleName: String?
     /// What each command may do; absent: everything.
     let tiers: [(command: String, tier: WasmPermissionTier)]
+    /// Commands of the package under other names.
+    let aliases: AliasDirectory?
 
     init(configuration value: JSONValue, place: String, modules: String?, checksHost: Bool) throws(ClientError) {
         let object = try ConfigurationObject(
-            value, path: place, allowed: ["package", "version", "kind", "permissions"])
+            value, path: place, allowed: ["package", "version", "kind", "permissions", "aliases"])
         guard let package = try object.string("package"), !package.isEmpty else {
             throw .invalid("\(object.place("package")): missing or empty")
         }
@@ -44,6 +46,15 @@ struct Software: Sendable {
         commandDirectory = checksHost && HostFile.isDirectory("\(root)/wasm") ? "\(root)/wasm" : root
         moduleName = kind == .commands ? nil : try Self.moduleName(root, package)
         tiers = try Self.tiers(object)
+        let names = try object.map("aliases") ?? []
+        guard !names.isEmpty else {
+            aliases = nil
+            return
+        }
+        guard checksHost, kind == .commands else {
+            throw .invalid("\(object.place("aliases")): only for wasm-commands of this machine")
+        }
+        aliases = try AliasDirectory(names, commands: commandDirectory, place: object.place("aliases"))
     }
 
     private static func moduleName(_ root: String, _ package: String) throws(ClientError) -> String {
@@ -68,7 +79,9 @@ struct Software: Sendable {
 
     /// Names of the commands, for the stubs of a read-only root.
     var commands: [String] {
-        kind == .commands ? (HostFile.names(in: commandDirectory) ?? []).filter { !$0.hasPrefix(".") } : []
+        guard kind == .commands else { return [] }
+        let names = (HostFile.names(in: commandDirectory) ?? []).filter { !$0.hasPrefix(".") }
+        return names + (aliases.flatMap { HostFile.names(in: $0.path) } ?? []).filter { !$0.hasPrefix(".") }
     }
 }
 

@@ -88,6 +88,7 @@ package final class VM: Sendable {
 
     func endShutdown() {
         state.withLock { $0.phase = .disposed }
+        configuration.removeHostFiles()
         shutDown.set(())
     }
 

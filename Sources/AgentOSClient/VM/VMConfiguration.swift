@@ -25,9 +25,9 @@ package struct VMConfiguration: Sendable {
     /// Whether the document said anything about permissions.
     let hasPermissions: Bool
 
-    /// `document` is JSON or nil. `checksHost`: host paths are those of this machine.
-    /// `reconfigures`: for a VM that there is already, whose root and environment cannot be changed.
-    package init(document: String?, checksHost: Bool, reconfigures: Bool = false) throws(ClientError) {
+    /// `document` is JSON or nil. `reconfigures`: for a VM that there is already, whose root and environment cannot be changed.
+    package init(document: String?, host: HostView, reconfigures: Bool = false) throws(ClientError) {
+        let checksHost = host.isLocal
         let always = [
             "software", "loopbackExemptPorts", "allowedNodeBuiltins", "moduleAccessCwd", "mounts",
             "additionalInstructions", "permissions",
@@ -43,6 +43,10 @@ package struct VMConfiguration: Sendable {
             try Mount(configuration: value, place: place, checksHost: checksHost)
         } ?? []
         mounts = try Self.allMounts(given, modules, software, checksHost)
+        for mount in mounts {
+            guard let path = mount.configuration["hostPath"]?.stringValue else { continue }
+            try host.check(path, place: mount.place.isEmpty ? mount.path : mount.place)
+        }
         hasPermissions = object.value("permissions") != nil
         policy = try object.value("permissions").map { (value) throws(ClientError) in
             try PermissionPolicy(value, place: "permissions")
@@ -120,19 +124,25 @@ package struct VMConfiguration: Sendable {
             if !mounts.contains(where: { $0.path.hasSameBytes(as: mount.path) }) { mounts.append(mount) }
         }
         if let modules, checksHost { for mount in ModuleMounts.mounts(below: modules) { add(mount) } }
-        let commands = software.filter { $0.kind == .commands }
+        // Aliases behind their package: of two commands with one name the first directory's runs.
+        let commands = software.filter { $0.kind == .commands }.flatMap { package in
+            [package.commandDirectory] + (package.aliases.map { [$0.path] } ?? [])
+        }
         let width = max(3, String(max(commands.count - 1, 0)).utf8.count)
         for package in software {
             guard let name = package.moduleName else { continue }
             add(.hostDirectory(package.root, at: "\(ModuleMounts.guestFolder)/\(name)"))
         }
-        for (index, package) in commands.enumerated() {
+        for (index, directory) in commands.enumerated() {
             let digits = String(index)
             let number = String(repeating: "0", count: width - digits.utf8.count) + digits
-            add(.hostDirectory(package.commandDirectory, at: "\(commandFolder)/\(number)"))
+            add(.hostDirectory(directory, at: "\(commandFolder)/\(number)"))
         }
         return Mount.ordered(mounts)
     }
+
+    /// Removes what was made on the host for this VM.
+    func removeHostFiles() { for package in software { package.aliases?.remove() } }
 
     // MARK: Requests
 

@@ -33,7 +33,7 @@ package func opWait(
         for (index, operation) in operations.enumerated() where ready == nil {
             if operation.register(word) { ready = index }
         }
-        if ready == nil { isOver = operations.first?.sleep(word, until: deadline) != true }
+        if ready == nil { isOver = !Operation.sleep(word, for: operations, until: deadline) }
         for operation in operations { operation.unregister(word) }
         ready = ready ?? operations.firstIndex { $0.hasEvent }
         if let ready {
@@ -63,7 +63,7 @@ package func opTake(
             }
             let word = WakeWord()
             if operation.register(word) { continue }
-            let isAwake = operation.sleep(word, until: deadline)
+            let isAwake = Operation.sleep(word, for: [operation], until: deadline)
             operation.unregister(word)
             if !isAwake, !operation.hasEvent {
                 isOver = true

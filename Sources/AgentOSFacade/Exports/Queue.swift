@@ -28,9 +28,9 @@ package func queueCreate(
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
         _ = Handles.forkPreparation
-        guard let key = Handles.queues.publish(try EventQueue(capacity: capacity)) else {
-            throw ClientError(.noMemory, "too many queues")
-        }
+        let queue = try EventQueue(capacity: capacity)
+        guard let key = Handles.queues.publish(queue) else { throw ClientError(.noMemory, "too many queues") }
+        queue.setKey(key)
         out.pointee = key
     }
 }

@@ -9,7 +9,7 @@ private func creation(
 ) throws(ClientError) -> Steps<UInt64> {
     let document = try Arguments.optionalText(config, len, "config_json")
     let client = object.client
-    let configuration = try VMConfiguration(document: document, checksHost: !client.options.connection.isRemote)
+    let configuration = try VMConfiguration(document: document, host: client.options.hostView)
     try configuration.checkSizes(limit: VMConfiguration.assumedLimit)
     return client.createVM(configuration).then { vm in
         guard let id = Identifiers.current.vms.add(VMObject(vm, object)) else {
@@ -51,7 +51,7 @@ private func configuration(
     let vm = try Identifiers.vm(id, of: object)
     let document = try Arguments.optionalText(config, len, "config_json")
     let configuration = try VMConfiguration(
-        document: document, checksHost: !object.client.options.connection.isRemote, reconfigures: true)
+        document: document, host: object.client.options.hostView, reconfigures: true)
     return Prepared(vm, try vm.reconfigure(configuration))
 }
 

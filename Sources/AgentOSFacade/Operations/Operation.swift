@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSClient
 internal import AgentOSSystem
-internal import AgentOSTransport
 internal import Synchronization
 
 /// An accepted operation: it publishes its events in order, and its last one exactly once.
@@ -10,11 +9,11 @@ final class Operation: Sendable {
         var lastSequence: UInt64 = 0
         var isComplete = false
         /// WAIT and THREAD: what was not taken yet.
-        var pending: [EventRecord] = []
+        var pending = Fifo<EventRecord>()
         var waiters: [WakeWord] = []
         /// THREAD: a thread is at it, or will be.
         var isScheduled = false
-        var timer: UInt64?
+        var timer: InterruptionTimer?
         var atEnd: (@Sendable () -> Void)?
     }
 
@@ -65,9 +64,8 @@ final class Operation: Sendable {
         operation.identifier.store(id, ordering: .relaxed)
         operation.state.withLock { $0.atEnd = release }
         if submission.deadline > 0 {
-            let timer = Reactor.current.schedule(.now.adding(submission.deadline)) { [weak operation] in
-                operation?.run.interrupt(ClientError(.timeout, "the operation ran out of time"))
-            }
+            let timer = operation.run.interrupt(
+                ClientError(.timeout, "the operation ran out of time"), after: submission.deadline)
             operation.state.withLock { $0.timer = timer }
         }
         return operation
@@ -107,7 +105,7 @@ final class Operation: Sendable {
             case .wait, .thread: true
             case .queue, .call, .none: false
             }
-        let outcome = state.withLock { state -> (waiters: [WakeWord], schedule: Bool, timer: UInt64?, atEnd: (@Sendable () -> Void)?)? in
+        let outcome = state.withLock { state -> (waiters: [WakeWord], schedule: Bool, timer: InterruptionTimer?, atEnd: (@Sendable () -> Void)?)? in
             guard !state.isComplete else { return nil }
             state.lastSequence += 1
             record.sequence = state.lastSequence
@@ -123,7 +121,7 @@ final class Operation: Sendable {
         }
         guard let outcome else { return }
         if record.isLast {
-            Reactor.current.cancel(timer: outcome.timer)
+            outcome.timer?.cancel()
             outcome.atEnd?()
             if case .wait = delivery {} else { Identifiers.current.operations.remove(id) }
         }
@@ -145,7 +143,7 @@ final class Operation: Sendable {
 
     /// The next event, if there is one.
     func take() -> EventRecord? {
-        let record = state.withLock { state in state.pending.isEmpty ? nil : state.pending.removeFirst() }
+        let record = state.withLock { $0.pending.popFirst() }
         if record?.isLast == true { Identifiers.current.operations.remove(id) }
         return record
     }
@@ -163,9 +161,14 @@ final class Operation: Sendable {
 
     func unregister(_ word: WakeWord) { state.withLock { state in state.waiters.removeAll { $0 === word } } }
 
-    /// Sleeps on `word`, reading the connection meanwhile. False when the time was over.
-    func sleep(_ word: WakeWord, until deadline: MonotonicTime?) -> Bool {
-        guard let connection else { return word.sleep(until: deadline) == .done }
+    /// Sleeps on `word`, which is registered with all of these, and reads meanwhile where they share a connection: a
+    /// thread that reads one is not woken by another. False when the time was over.
+    static func sleep(_ word: WakeWord, for operations: [Operation], until deadline: MonotonicTime?) -> Bool {
+        let connection = operations.first?.connection
+        guard let connection, operations.allSatisfy({ $0.connection === connection }) else {
+            for operation in operations { operation.connection?.expectWithoutWaiting() }
+            return word.sleep(until: deadline) == .done
+        }
         return connection.wait(word, until: deadline)
     }
 
@@ -174,11 +177,9 @@ final class Operation: Sendable {
     /// The next event for a callback thread; nil when there is none and the operation is not scheduled any more.
     func takeScheduled() -> EventRecord? {
         state.withLock { state in
-            guard !state.pending.isEmpty else {
-                state.isScheduled = false
-                return nil
-            }
-            return state.pending.removeFirst()
+            if let record = state.pending.popFirst() { return record }
+            state.isScheduled = false
+            return nil
         }
     }
 

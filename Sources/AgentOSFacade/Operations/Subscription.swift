@@ -14,7 +14,10 @@ enum Subscription {
                 var record = EventRecord(AOS_EV_PROCESS_LOST)
                 record.error = ErrorObject(error)
                 operation.emit(record)
-            case .closed: operation.complete(EventRecord(AOS_EV_CLOSED))
+            case .closed:
+                operation.complete(EventRecord(AOS_EV_CLOSED))
+                // Ends the waiting for a cancel.
+                operation.run.interrupt(.cancelled)
             }
         }
         // Nothing to do but to wait for the cancel.

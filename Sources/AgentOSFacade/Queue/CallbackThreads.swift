@@ -38,7 +38,7 @@ final class CallbackThreads: Sendable {
 
     private func work() {
         while true {
-            if let operation = state.withLock({ $0.ready.removeFirst(1).first }) {
+            if let operation = state.withLock({ $0.ready.popFirst() }) {
                 run(operation)
                 continue
             }

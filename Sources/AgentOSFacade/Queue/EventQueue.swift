@@ -3,7 +3,6 @@ internal import AgentOSClient
 internal import AgentOSSystem
 internal import CAgentOS
 internal import CAgentOSShims
-internal import Synchronization
 
 /// A queue of events with a descriptor that is readable exactly while something is in it.
 package final class EventQueue: Sendable {
@@ -27,11 +26,8 @@ package final class EventQueue: Sendable {
 
     static let defaultCapacity: UInt32 = 65_536
     static let largestCapacity: UInt32 = 1 << 24
-    private static let nextKey: Atomic<UInt64> = Atomic(16)
-
     private let capacity: Int
     private let bell: Int32
-    let key: UInt64
     private let state: Lock<State> = Lock(State())
 
     init(capacity: UInt32) throws(ClientError) {
@@ -39,12 +35,14 @@ package final class EventQueue: Sendable {
             throw .invalid("capacity: at most \(Self.largestCapacity), found \(capacity)")
         }
         self.capacity = Int(capacity == 0 ? Self.defaultCapacity : capacity)
-        key = Self.nextKey.add(1, ordering: .relaxed).newValue
-        bell = aos_shim_doorbell_create(key)
+        bell = aos_shim_doorbell_create()
         guard bell >= 0 else { throw ClientError(.noMemory, "no descriptor for a queue: \(SystemError.current.text)") }
     }
 
     deinit { if bell >= 0 { aos_shim_doorbell_destroy(bell) } }
+
+    /// Lets a signal handler find the bell by the handle alone.
+    func setKey(_ key: OpaquePointer) { aos_shim_doorbell_set_key(bell, UInt64(UInt(bitPattern: key))) }
 
     var descriptor: Int32 { aos_shim_doorbell_fd(bell) }
 
@@ -167,8 +165,6 @@ package final class EventQueue: Sendable {
         }
         if mustDrop { callback.drop() }
     }
-
-    func wake() { aos_shim_doorbell_wake(key) }
 
     /// The last handle is gone: nothing is delivered any more, and what waits for its `drop` gets it here.
     func close() {

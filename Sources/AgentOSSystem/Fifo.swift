@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// First in, first out, without moving what stays.
-struct Fifo<Element: Sendable>: Sendable {
+package struct Fifo<Element: Sendable>: Sendable {
     private var elements: [Element?] = []
     private var head = 0
 
-    var isEmpty: Bool { head == elements.count }
+    package init() {}
 
-    mutating func append(_ element: Element) { elements.append(element) }
+    package var isEmpty: Bool { head == elements.count }
 
-    mutating func removeFirst(_ count: Int) -> [Element] {
+    package mutating func append(_ element: Element) { elements.append(element) }
+
+    package mutating func popFirst() -> Element? {
+        guard head < elements.count, let element = elements[head] else { return nil }
+        elements[head] = nil
+        head += 1
+        compact()
+        return element
+    }
+
+    package mutating func removeFirst(_ count: Int) -> [Element] {
         var taken: [Element] = []
         while taken.count < count, head < elements.count {
             if let element = elements[head] { taken.append(element) }
@@ -20,7 +30,7 @@ struct Fifo<Element: Sendable>: Sendable {
         return taken
     }
 
-    mutating func removeFirst(where isWanted: (Element) -> Bool) -> Element? {
+    package mutating func removeFirst(where isWanted: (Element) -> Bool) -> Element? {
         for index in head..<elements.count {
             guard let element = elements[index], isWanted(element) else { continue }
             if index == head {
@@ -35,7 +45,7 @@ struct Fifo<Element: Sendable>: Sendable {
         return nil
     }
 
-    mutating func removeAll() -> [Element] {
+    package mutating func removeAll() -> [Element] {
         defer { (elements, head) = ([], 0) }
         return elements[head...].compactMap { $0 }
     }

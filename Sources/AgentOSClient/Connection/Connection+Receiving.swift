@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
+internal import AgentOSTransport
+internal import AgentOSWire
+
+extension Connection {
+    func received(_ frames: [InboundFrame]) {
+        let now = MonotonicTime.now
+        for frame in frames {
+            switch frame {
+            case .response(let id, let ownership, let body): answered(id, ownership, body, now)
+            case .event(let ownership, let body):
+                if !router.route(body, ownership, connectionID: connectionID) {
+                    counters.withLock { $0.unknownEvents += 1 }
+                }
+            case .callback(let id, let ownership, let payload):
+                router.route(callback: id, ownership, payload, on: self)
+            case .unexpected(let type):
+                transport?.abandon(.protocolError("unexpected inbound frame: \(type)"))
+                return
+            }
+        }
+    }
+
+    private func answered(_ id: Int64, _ ownership: OwnershipScope, _ body: ResponseBody, _ now: MonotonicTime) {
+        switch pending.withLock({ $0.answer(id, now: now) }) {
+        case .late: counters.withLock { $0.lateAnswers += 1 }
+        case .unknown: counters.withLock { $0.unknownAnswers += 1 }
+        case .found(let request):
+            if case .payload(.authenticated(let response)) = body, request.type == "authenticate",
+                ownership == .connection(response.connectionId)
+            {
+                return request.finish(.success(body))
+            }
+            guard ownership == request.ownership else {
+                let error = ClientError(
+                    .sidecar,
+                    "response id \(id) used ownership \(ownership.debugText), expected \(request.ownership.debugText)")
+                return request.finish(.failure(error))
+            }
+            if case .payload(.rejected(let rejection)) = body {
+                let error = ClientError.rejected(
+                    code: rejection.code, message: rejection.message, request: request.type)
+                return request.finish(.failure(error))
+            }
+            request.finish(.success(body))
+        }
+    }
+
+    func transportFailed(_ failure: TransportFailure) { failEverything(failure) }
+
+    func transportEnded(_ end: TransportEnd) {
+        failEverything(TransportFailure(end.exit.map { .exited($0) } ?? .disconnected))
+        ended.set(end)
+    }
+}
+
+/// The transport's side of a connection. It keeps the connection alive until its process is reaped.
+final class ConnectionReceiver: TransportReceiver {
+    private let connection: Connection
+    init(_ connection: Connection) { self.connection = connection }
+    func received(_ frames: [InboundFrame]) { connection.received(frames) }
+    func transportFailed(_ failure: TransportFailure) { connection.transportFailed(failure) }
+    func transportEnded(_ end: TransportEnd) { connection.transportEnded(end) }
+}
