@@ -120,14 +120,14 @@ let package = Package(
         .testTarget(
             name: "AgentOSFacadeTests",
             dependencies: ["AgentOSFacade", "AgentOSClient", "AgentOSSystem", "CAgentOS", "AgentOSHostTesting", "AgentOSTestSupport"],
-            swiftSettings: swiftSettings),
+            exclude: ["Programs"], swiftSettings: swiftSettings),
         // Behaviour, through the C interface: against the scripted peer and the real sidecar.
         .testTarget(name: "LifecycleTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "VMTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "ProcessTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(
             name: "HeaderTests", dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSTestSupport"],
-            swiftSettings: swiftSettings),
+            exclude: ["exports.txt"], swiftSettings: swiftSettings),
         .testTarget(name: "ExamplesTests", dependencies: ["AgentOSTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "RepositoryTests", dependencies: ["AgentOSTestSupport", "BareGenerator"],
