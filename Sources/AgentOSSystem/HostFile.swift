@@ -57,7 +57,10 @@ package enum HostFile {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         while bytes.count < limit {
-            let count = buffer.withUnsafeMutableBytes { (try? SystemCall.read(fd, into: $0)) ?? -1 }
+            let wanted = min(buffer.count, limit - bytes.count)
+            let count = buffer.withUnsafeMutableBytes { room in
+                (try? SystemCall.read(fd, into: UnsafeMutableRawBufferPointer(rebasing: room[..<wanted]))) ?? -1
+            }
             if count < 0 { return nil }
             if count == 0 { break }
             bytes += buffer[..<count]
