@@ -195,6 +195,23 @@ struct ProcessEndTests {
         _ = try stubborn.finish()
     }
 
+    @Test("the SIGKILL of a timeout and of a cancel is sent again after a second too (X7)")
+    func repeatedKillOfTimeout() throws {
+        let lostOnce = [S.on("execute", S.answer), S.on("kill_process", nth: 2, S.answer, S.exit(1))]
+        let peer = ScriptedPeer("[\(lostOnce.joined(separator: ","))]")
+        let result = try peer.sidecar().createVM().run("x", .members(["timeoutMs": .integer(50)]))
+        #expect(result.code == 1 && result.flags == AOS_EXEC_TIMED_OUT)
+        let other = ScriptedPeer("[\(lostOnce.joined(separator: ","))]")
+        let process = try other.sidecar().createVM().spawn(["x"])
+        #expect(process.cancel() == AOS_OK)
+        #expect(try process.finish().last.status == AOS_E_CANCELED)
+        for peer in [peer, other] {
+            #expect(peer.signals == ["SIGKILL", "SIGKILL"])
+            let times = peer.times(of: "kill_process")
+            #expect((950..<2500).contains(times[1] - times[0]))
+        }
+    }
+
     @Test("other signals are sent once")
     func oneTerminate() throws {
         let peer = S.barePeer(S.on("execute", S.answer), S.on("close_stdin", S.answer, S.exit(0)))
