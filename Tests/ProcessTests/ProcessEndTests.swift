@@ -171,58 +171,6 @@ struct ProcessEndTests {
         #expect(result.status == statuses[end].map { aos_status($0) })
     }
 
-    @Test("a lost SIGKILL is sent again each second, five times at most (X7)", .timeLimit(.minutes(10)))
-    func repeatedKill() throws {
-        let second = S.barePeer(
-            S.on("execute", S.answer),
-            S.on("kill_process", nth: 2, S.answer, S.exit(1))
-        )
-        let process = try second.sidecar().createVM().spawn(["x"])
-        let start = ContinuousClock.now
-        try process.kill("KILL")
-        #expect(ContinuousClock.now - start < .milliseconds(900), "the call does not wait for the end")
-        #expect(try process.finish().last.value == 1)
-        #expect(ContinuousClock.now - start > .milliseconds(950))
-        #expect(second.signals == ["SIGKILL", "SIGKILL"])
-
-        let never = S.barePeer(S.on("execute", S.answer), S.on("close_stdin", S.answer, S.exit(1)))
-        let stubborn = try never.sidecar().createVM().spawn(["x"])
-        try stubborn.kill("9")
-        #expect(never.wait { $0.signals.count == 5 })
-        poll(nil, 0, 1500)
-        #expect(never.signals == [String](repeating: "SIGKILL", count: 5))
-        try stubborn.closeInput()
-        _ = try stubborn.finish()
-    }
-
-    @Test("the SIGKILL of a timeout and of a cancel is sent again after a second too (X7)")
-    func repeatedKillOfTimeout() throws {
-        let lostOnce = [S.on("execute", S.answer), S.on("kill_process", nth: 2, S.answer, S.exit(1))]
-        let peer = ScriptedPeer("[\(lostOnce.joined(separator: ","))]")
-        let result = try peer.sidecar().createVM().run("x", .members(["timeoutMs": .integer(50)]))
-        #expect(result.code == 1 && result.flags == AOS_EXEC_TIMED_OUT)
-        let other = ScriptedPeer("[\(lostOnce.joined(separator: ","))]")
-        let process = try other.sidecar().createVM().spawn(["x"])
-        #expect(process.cancel() == AOS_OK)
-        #expect(try process.finish().last.status == AOS_E_CANCELED)
-        for peer in [peer, other] {
-            #expect(peer.signals == ["SIGKILL", "SIGKILL"])
-            let times = peer.times(of: "kill_process")
-            #expect((950..<2500).contains(times[1] - times[0]))
-        }
-    }
-
-    @Test("other signals are sent once")
-    func oneTerminate() throws {
-        let peer = S.barePeer(S.on("execute", S.answer), S.on("close_stdin", S.answer, S.exit(0)))
-        let process = try peer.sidecar().createVM().spawn(["x"])
-        try process.kill("TERM")
-        poll(nil, 0, 1300)
-        #expect(peer.signals == ["SIGTERM"])
-        try process.closeInput()
-        _ = try process.finish()
-    }
-
     @Test("the peer dies: a command fails at once, with the cause, and the handle is usable again (case 17)")
     func lossOfExec() throws {
         let peer = S.peer(
