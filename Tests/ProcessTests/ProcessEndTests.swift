@@ -171,41 +171,6 @@ struct ProcessEndTests {
         #expect(result.status == statuses[end].map { aos_status($0) })
     }
 
-    @Test("a lost SIGKILL is sent again each second, five times at most (X7)", .timeLimit(.minutes(10)))
-    func repeatedKill() throws {
-        let second = S.barePeer(
-            S.on("execute", S.answer),
-            S.on("kill_process", nth: 2, S.answer, S.exit(1))
-        )
-        let process = try second.sidecar().createVM().spawn(["x"])
-        let start = ContinuousClock.now
-        try process.kill("KILL")
-        #expect(ContinuousClock.now - start < .milliseconds(900), "the call does not wait for the end")
-        #expect(try process.finish().last.value == 1)
-        #expect(ContinuousClock.now - start > .milliseconds(950))
-        #expect(second.signals == ["SIGKILL", "SIGKILL"])
-
-        let never = S.barePeer(S.on("execute", S.answer), S.on("close_stdin", S.answer, S.exit(1)))
-        let stubborn = try never.sidecar().createVM().spawn(["x"])
-        try stubborn.kill("9")
-        #expect(never.wait { $0.signals.count == 5 })
-        poll(nil, 0, 1500)
-        #expect(never.signals == [String](repeating: "SIGKILL", count: 5))
-        try stubborn.closeInput()
-        _ = try stubborn.finish()
-    }
-
-    @Test("other signals are sent once")
-    func oneTerminate() throws {
-        let peer = S.barePeer(S.on("execute", S.answer), S.on("close_stdin", S.answer, S.exit(0)))
-        let process = try peer.sidecar().createVM().spawn(["x"])
-        try process.kill("TERM")
-        poll(nil, 0, 1300)
-        #expect(peer.signals == ["SIGTERM"])
-        try process.closeInput()
-        _ = try process.finish()
-    }
-
     @Test("the peer dies: a command fails at once, with the cause, and the handle is usable again (case 17)")
     func lossOfExec() throws {
         let peer = S.peer(
