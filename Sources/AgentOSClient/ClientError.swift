@@ -83,7 +83,7 @@ package struct ClientError: Error, Sendable {
     /// The reference client's printed form.
     package var description: String {
         switch kind {
-        case .kernel: "kernel error [\(detail.code ?? "")]: \(message)"
+        case .kernel: detail.code.map { "kernel error [\($0)]: \(message)" } ?? message
         case .transport: "transport error: \(message)"
         case .sidecar: "sidecar error: \(message)"
         default: message

@@ -62,7 +62,7 @@ extension VM {
         throw ClientError(.tooLarge, "EFBIG: \(count) bytes do not fit one frame (limit \(limit)), write '\(path)'") {
             detail in
             detail.errno = "EFBIG"
-            (detail.path, detail.size, detail.limit) = (path, count, limit)
+            (detail.operation, detail.path, detail.size, detail.limit) = ("writeFile", path, count, limit)
         }
     }
 
@@ -98,7 +98,7 @@ extension VM {
             guard guardsFiles else { return existsRequest(path.text) }
             return resolve(path).map { _ in true }.recover { [self] error throws(ClientError) in
                 switch error.detail.errno {
-                case "ENOENT":
+                case "ENOENT", "ENOTDIR":
                     return readLinkRequest(path.text).map { _ in true }.recover { error throws(ClientError) in
                         guard error.detail.errno != nil else { throw error }
                         return .done(false)

@@ -17,17 +17,17 @@ package struct GuestPath: Sendable {
         guard path.utf8.first == UInt8(ascii: "/") else {
             throw Self.refusal(.pathNotAbsolute, "Path must be absolute: \(path)", path)
         }
-        try Self.checkBytes(path)
         guard Self.isNormal(path) else {
             throw Self.refusal(.pathNotNormalized, "Path must be normalized: \(path)", path)
         }
+        try Self.checkBytes(path)
         text = path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/") ? String(path.dropLast()) : path
     }
 
-    /// For calls that change something.
-    package init(writable path: String) throws(ClientError) {
+    /// For calls that change something. `asksForProc`: what is below `/proc` is left to the sidecar to refuse.
+    package init(writable path: String, asksForProc: Bool = false) throws(ClientError) {
         try self.init(path)
-        if text == "/proc" || text.hasPrefix("/proc/") {
+        if !asksForProc, text == "/proc" || text.hasPrefix("/proc/") {
             throw Self.refusal(.pathReadOnly, "Path is read-only: \(path)", path)
         }
         if text == "/etc/agentos" || text.hasPrefix("/etc/agentos/") {

@@ -43,7 +43,8 @@ extension VM {
             case "ENOENT": return .done(.missing)
             case "EINVAL":
                 return readDirRequest(path).map { .directory(names: $0) }.recover { error throws(ClientError) in
-                    guard error.detail.errno == "ENOENT" else { throw error }
+                    // Mounts say ENOTDIR.
+                    guard ["ENOENT", "ENOTDIR"].contains(error.detail.errno) else { throw error }
                     return .done(.file)
                 }
             default: throw error

@@ -227,6 +227,8 @@ package final class Sidecar: Sendable {
     static func outcome(of connection: Connection) -> Steps<Void> {
         Steps.wait(for: connection.ended).map { end throws(ClientError) in
             guard case .code(let code) = end.exit, code != 0, !end.wasKilled else { return }
+            // It died before it was asked to end: everybody concerned has been told.
+            guard case .disposed = connection.failed.value?.cause else { return }
             let stderr = end.standardError
             let text = "native sidecar exited with code \(code)" + (stderr.isEmpty ? "" : "\nstderr:\n\(stderr)")
             throw ClientError(.sidecar, text) { ($0.exitCode, $0.standardError) = (code, stderr) }

@@ -30,6 +30,11 @@ struct SidecarState: Sendable {
     /// One user less. True when that was the last and the connection is to be closed by the caller.
     mutating func release(_ connection: Connection) -> Bool {
         guard case .up(let current, let users) = slot, current === connection else { return false }
+        // It has failed just now: there is nothing to close, and its end is no error of whoever lets go.
+        guard connection.isUsable else {
+            slot = .empty
+            return false
+        }
         if users > 1 {
             slot = .up(current, users: users - 1)
             return false

@@ -95,24 +95,27 @@ struct PermissionPolicy: Sendable {
                 }))
     }
 
-    /// Whether files may be written, as far as the policy alone can tell: an ephemeral root and a policy that denies
-    /// it do not go together (hazard H21).
-    enum Writing: Sendable {
+    /// Whether an operation on files is allowed, as far as the policy alone can tell.
+    enum Reach: Sendable {
         case everywhere
         case nowhere
         /// Denied for some paths: by this rule, or by the default.
         case somewhere(String)
     }
 
-    var writing: Writing {
+    /// What the sidecar does by itself to bring its own copy of the files back into the guest, under the guest's policy:
+    /// an ephemeral root where one of these is denied ends it (hazard H21).
+    static let neededByEphemeralRoot = ["write", "create_dir", "symlink"]
+
+    func reach(of operation: String) -> Reach {
         switch wire.fs {
         case nil: return .nowhere
         case .mode(let mode): return mode == .allow ? .everywhere : .nowhere
         case .ruleSet(let set):
             // The last match wins; a rule for all paths hides what stands before it.
-            var result: Writing = set.default == .allow ? .everywhere : .nowhere
+            var result: Reach = set.default == .allow ? .everywhere : .nowhere
             for (index, rule) in set.rules.enumerated() {
-                guard rule.operations.contains(where: { $0 == "*" || $0 == "write" }) else { continue }
+                guard rule.operations.contains(where: { $0 == "*" || $0 == operation }) else { continue }
                 let isForAll = rule.paths.contains("**") || rule.paths.contains("/**")
                 switch (rule.mode == .allow, isForAll, result) {
                 case (true, true, _): result = .everywhere

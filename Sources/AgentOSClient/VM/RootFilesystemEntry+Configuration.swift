@@ -47,7 +47,9 @@ extension RootFilesystemEntry {
         let checked: GuestPath
         do { checked = try GuestPath(path) } catch { throw .invalid("\(place): \(error.message)") }
         guard !checked.hasTrailingSlash else { throw .invalid("\(place): path ends with a slash") }
-        if kind != .directory, path == "/" || BaseImage.isSkeleton(path) {
+        // The sidecar's own snapshots have these two as links.
+        let mayBeLink = kind == .symlink && (path == "/var/lock" || path == "/var/run")
+        if kind != .directory, !mayBeLink, path == "/" || BaseImage.isSkeleton(path) {
             throw .invalid("\(place): only a directory can be there")
         }
     }

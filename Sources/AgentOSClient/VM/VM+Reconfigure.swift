@@ -27,7 +27,12 @@ extension VM {
         return self.request(.configureVm(request)) { body in
             if case .payload(.vmConfigured) = body { return () }
             return nil
-        }.map { [self] in mounts.withLock { $0 = configuration.mounts } }.recover { [self] error throws(ClientError) in
+        }.then { [self] in
+            mounts.withLock { $0 = configuration.mounts }
+            // What the client wrote into a memory mount is back only with the next scan.
+            let hasMemory = configuration.mounts.contains { $0.plugin == "memory" }
+            return hasMemory ? existsRequest("/").map { _ in }.recover { _ in .done(()) } : .done(())
+        }.recover { [self] error throws(ClientError) in
             guard error.kind == .kernel else { throw error }
             // What was mounted before the failing one can never be unmounted again (hazard H10).
             return shutdown.recover { _ in .done(()) }.map { () throws(ClientError) in

@@ -25,15 +25,15 @@ package struct VMConfiguration: Sendable {
     /// Whether the document said anything about permissions.
     let hasPermissions: Bool
 
-    /// `document` is JSON or nil. `reconfigures`: for a VM that there is already, whose root and environment cannot be changed.
-    package init(document: String?, host: HostView, reconfigures: Bool = false) throws(ClientError) {
+    /// `document` is JSON or nil. `reconfigured`: the VM that there is already, whose root and environment stay.
+    package init(document: String?, host: HostView, reconfigured: VM? = nil) throws(ClientError) {
         let checksHost = host.isLocal
         let always = [
-            "software", "loopbackExemptPorts", "allowedNodeBuiltins", "moduleAccessCwd", "mounts",
-            "additionalInstructions", "permissions",
+            "software", "loopbackExemptPorts", "allowedNodeBuiltins", "moduleAccessCwd", "mounts", "permissions",
         ]
-        let atCreation = ["rootFilesystem", "metadata", "readyTimeoutMs", "stdinGuard"]
-        let object = try ConfigurationObject(document: document, allowed: reconfigures ? always : always + atCreation)
+        let atCreation = ["rootFilesystem", "additionalInstructions", "metadata", "readyTimeoutMs", "stdinGuard"]
+        let allowed = reconfigured == nil ? always + atCreation : always
+        let object = try ConfigurationObject(document: document, allowed: allowed)
         let modules = try Self.moduleDirectory(object, checksHost)
         moduleDirectory = modules
         software = try object.list("software") { (value, place) throws(ClientError) in
@@ -51,9 +51,10 @@ package struct VMConfiguration: Sendable {
         policy = try object.value("permissions").map { (value) throws(ClientError) in
             try PermissionPolicy(value, place: "permissions")
         } ?? .allowAll
-        let root = try object.value("rootFilesystem").map { (value) throws(ClientError) in
+        var root = try object.value("rootFilesystem").map { (value) throws(ClientError) in
             try RootFilesystem(value, place: "rootFilesystem")
         } ?? RootFilesystem()
+        if let reconfigured { root.isReadOnly = reconfigured.configuration.isReadOnly }
         isReadOnly = try Self.isReadOnly(root, policy)
         additionalInstructions = try object.string("additionalInstructions")
         let generated = root.generatedEntries(
@@ -84,17 +85,22 @@ package struct VMConfiguration: Sendable {
         return checksHost ? HostFile.realPath(path) ?? path : path
     }
 
-    /// A policy that denies writing works only with a read-only root (hazard H21).
+    /// A policy that denies what the sidecar itself needs works only with a read-only root (hazard H21).
     private static func isReadOnly(_ root: RootFilesystem, _ policy: PermissionPolicy) throws(ClientError) -> Bool {
-        switch policy.writing {
-        case .everywhere: return root.isReadOnly
-        case .nowhere: return true
-        case .somewhere(let rule):
-            if root.isReadOnly { return true }
+        if root.isReadOnly { return true }
+        if case .nowhere = policy.reach(of: "write") { return true }
+        for operation in PermissionPolicy.neededByEphemeralRoot {
+            let place: String
+            switch policy.reach(of: operation) {
+            case .everywhere: continue
+            case .nowhere: place = "permissions.fs"
+            case .somewhere(let rule): place = rule
+            }
             throw .invalid(
-                "\(rule): a policy that denies write for some paths needs rootFilesystem.mode \"read-only\"; in an ephemeral root it ends the sidecar"
+                "\(place): a policy that denies \(operation) needs rootFilesystem.mode \"read-only\"; in an ephemeral root it ends the sidecar"
             )
         }
+        return false
     }
 
     private static func metadata(_ object: ConfigurationObject) throws(ClientError) -> [(name: String, value: String)] {

@@ -51,7 +51,7 @@ private func configuration(
     let vm = try Identifiers.vm(id, of: object)
     let document = try Arguments.optionalText(config, len, "config_json")
     let configuration = try VMConfiguration(
-        document: document, host: object.client.options.hostView, reconfigures: true)
+        document: document, host: object.client.options.hostView, reconfigured: vm)
     return Prepared(vm, try vm.reconfigure(configuration))
 }
 

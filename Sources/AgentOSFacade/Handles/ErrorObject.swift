@@ -18,7 +18,8 @@ package final class ErrorObject: Sendable {
             case .disposed, .forked: AOS_ERR_FATAL
             default: 0
             }
-        message = ByteBlock.text(error.message)
+        // A NUL that came in with the caller's input would hide the rest of the text from C.
+        message = ByteBlock.text(error.message.split(separator: "\0", omittingEmptySubsequences: false).joined(separator: "\\0"))
         detail = ByteBlock.text(error.detailJSON)
     }
 }
