@@ -118,10 +118,17 @@ struct CloseTests {
             #expect(end.status == AOS_E_DISPOSED, "\(String(describing: end.error))")
         }
         #expect(kill(process, SIGCONT) == 0)
-        // Not asked in time, but ended with its process all the same: with status 0, which a torn frame would make 1.
-        let error = try #require(try sidecar.end(of: op).error)
-        #expect(error.status == AOS_E_DEADLINE, "\(error)")
-        #expect(error.message == "timed out waiting for sidecar response to dispose_vm", "\(error)")
+        // Not asked in time, but ended with its process all the same.
+        var error: HostError?
+        let time = try duration { error = try sidecar.end(of: op).error }
+        #expect(error?.status == AOS_E_DEADLINE, "\(String(describing: error))")
+        // With status 0: a torn frame would make it 1. The begun frame has a second, which a busy peer may need up.
+        let text = "timed out waiting for sidecar response to dispose_vm"
+        let isTorn = error?.message == text + "; native sidecar exited with code 1"
+        #expect(
+            error?.message == text || (isTorn && time > .milliseconds(800)),
+            "\(time) \(String(describing: error))"
+        )
         #expect(!isRunning(process))
     }
 
