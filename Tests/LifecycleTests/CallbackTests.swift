@@ -117,7 +117,7 @@ struct CallbackTests {
         let call =
             #"{"type":"tool_invocation","invocation_id":"i","tool_key":"k","input":{},"timeout_ms":400}"#
         let peer = ScriptedPeer(
-            "[\(ScriptedPeer.onPath("/go", #"{"sleep":300},{"callback":\#(call)},{"sleep":900},{"default":true}"#))]"
+            "[\(ScriptedPeer.onPath("/go", #"{"sleep":1500},{"callback":\#(call)},{"sleep":900},{"default":true}"#))]"
         )
         let sidecar = try peer.plainSidecar()
         let vm = try sidecar.createVM()

@@ -4,13 +4,32 @@ import AgentOSTestSupport
 import AgentOSWire
 import CAgentOS
 import Glibc
-import Synchronization
 
 /// Values that several threads put together.
-final class Collected<Element: Sendable>: Sendable {
-    private let elements: Mutex<[Element]> = Mutex([])
-    func append(_ element: Element) { elements.withLock { $0.append(element) } }
-    var all: [Element] { elements.withLock { $0 } }
+///
+/// `@unchecked Sendable`: a pthread mutex guards them. Not `Mutex`, which ThreadSanitizer does not understand.
+final class Collected<Element: Sendable>: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
+    private var elements: [Element] = []
+
+    init() { pthread_mutex_init(mutex, nil) }
+
+    deinit {
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+    }
+
+    func append(_ element: Element) {
+        pthread_mutex_lock(mutex)
+        elements.append(element)
+        pthread_mutex_unlock(mutex)
+    }
+
+    var all: [Element] {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return elements
+    }
 }
 
 /// How long a body took.

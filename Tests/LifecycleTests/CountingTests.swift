@@ -93,7 +93,11 @@ struct CountingTests {
     )
     func stopped() throws {
         let peer = ScriptedPeer()
-        let run = try ChildHost.run(["stopped"], options: withoutLog(peer.plainOptions()))
+        let run = try ChildHost.run(
+            ["stopped"],
+            options: withoutLog(peer.plainOptions()),
+            limit: .seconds(300)
+        )
         #expect(run.succeeded, "\(run)")
         let accepted = try #require(run.number("accepted"))
         #expect(accepted > 16 << 10 && accepted <= 32 << 10, "\(run)")

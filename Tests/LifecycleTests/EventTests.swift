@@ -23,11 +23,12 @@ struct EventTests {
             let sidecar = try HostSidecar(options: withoutLog(peer.plainOptions()))
             try sidecar.connect()
             let rounds = 1_000
-            let time = try duration {
-                for _ in 0..<rounds { try sidecar.createVM().shutdown() }
+            var longest = Duration.zero
+            for _ in 0..<rounds {
+                longest = max(longest, try duration { try sidecar.createVM().shutdown() })
             }
             // One that missed its event would take ten seconds.
-            #expect(time < .seconds(9), "\(time)")
+            #expect(longest < .seconds(9), "\(longest)")
         }
     }
 
