@@ -99,8 +99,11 @@ package struct ClientError: Error, Sendable {
 
     /// Several errors as one, or the one that there is.
     package static func joined(_ errors: [ClientError]) -> ClientError? {
-        guard errors.count > 1 else { return errors.first }
-        return ClientError(.aggregate, errors.map(\.batchMessage).joined(separator: "; ")) { $0.parts = errors }
+        errors.count > 1 ? aggregate(errors) : errors.first
+    }
+
+    package static func aggregate(_ errors: [ClientError]) -> ClientError {
+        ClientError(.aggregate, errors.map(\.batchMessage).joined(separator: "; ")) { $0.parts = errors }
     }
 }
 

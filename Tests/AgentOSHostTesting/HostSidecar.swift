@@ -8,14 +8,19 @@ package import CAgentOS
 package final class HostSidecar: @unchecked Sendable {
     package let handle: OpaquePointer?
     package static let limit: UInt64 = 30 * second
+    /// The peer that plays the sidecar: its log goes when nothing can write it any more.
+    package let peer: ScriptedPeer?
 
-    package init(handle: OpaquePointer?) { self.handle = handle }
+    package init(handle: OpaquePointer?, peer: ScriptedPeer? = nil) {
+        self.handle = handle
+        self.peer = peer
+    }
 
-    package convenience init(options: JSONValue) throws {
+    package convenience init(options: JSONValue, peer: ScriptedPeer? = nil) throws {
         var handle: OpaquePointer?
         let text = JSONWriter.text(options)
         try check { aos_sidecar_create(text, text.utf8.count, &handle, $0) }
-        self.init(handle: handle)
+        self.init(handle: handle, peer: peer)
     }
 
     package static func shared(_ pool: String?, options: JSONValue? = nil) throws -> HostSidecar {

@@ -35,7 +35,7 @@ package final class ScriptedPeer: Sendable {
     }
 
     package func sidecar(_ more: KeyValuePairs<String, JSONValue?> = [:]) throws -> HostSidecar {
-        try HostSidecar(options: options(more))
+        try HostSidecar(options: options(more), peer: self)
     }
 
     /// All lines of the log so far.

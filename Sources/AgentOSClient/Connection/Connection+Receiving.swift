@@ -32,6 +32,10 @@ extension Connection {
             {
                 return request.finish(.success(body))
             }
+            if case .payload(.authenticated) = body, request.type == "authenticate" {
+                let text = "invalid authenticate response: owned by \(ownership.debugText)"
+                return request.finish(.failure(ClientError(.sidecar, text)))
+            }
             guard ownership == request.ownership else {
                 let error = ClientError(
                     .sidecar,

@@ -170,7 +170,8 @@ package final class Connection: Sendable {
         router.connectionFailed(error)
         failed.set(failure)
         let scheduled = timer.withLock { timer in
-            defer { timer = (nil, MonotonicTime(nanoseconds: .max)) }
+            // Nothing is due earlier: a request that was answered before its sender got so far sets no timer any more.
+            defer { timer = (nil, MonotonicTime(nanoseconds: 0)) }
             return timer.id
         }
         Reactor.current.cancel(timer: scheduled)

@@ -8,11 +8,17 @@ extension VM {
 
     private var guardsFiles: Bool { sidecar.options.fileGuards }
 
+    /// A path that is sent as it is: what can be checked without a question is checked all the same.
+    private func unresolved(_ path: GuestPath) throws(ClientError) -> String {
+        try checkMount(path.text)
+        return path.text
+    }
+
     /// All bytes of a file.
     package func readFile(_ path: String) -> Steps<ByteBlock> {
         Steps<FileContent>.begin { [self] () throws(ClientError) in
             let path = try GuestPath(path)
-            guard guardsFiles else { return readFileRequest(path.text) }
+            guard guardsFiles else { return readFileRequest(try unresolved(path)) }
             return resolve(path).then { [self] real in
                 statRequest(real).then { [self] stat throws(ClientError) in
                     if !stat.isDirectory { try checkReadable(stat.size, path) }
@@ -50,7 +56,7 @@ extension VM {
                 throw ClientError.guest("EISDIR", "illegal operation on a directory, open '\(path.given)'")
             }
             try checkWritable(content.encoded, path)
-            guard guardsFiles else { return writeFileRequest(path.text, content.encoded) }
+            guard guardsFiles else { return writeFileRequest(try unresolved(path), content.encoded) }
             return resolveForWriting(path).then { [self] real in writeFileRequest(real, content.encoded) }
         }.during("writeFile", path: path)
     }
@@ -86,7 +92,7 @@ extension VM {
     func guardedStat(_ path: String) -> Steps<GuestFilesystemStat> {
         Steps<GuestFilesystemStat>.begin { [self] () throws(ClientError) in
             let path = try GuestPath(path)
-            guard guardsFiles else { return statRequest(path.text) }
+            guard guardsFiles else { return statRequest(try unresolved(path)) }
             return resolve(path).then { [self] real in statRequest(real) }
         }.during("stat", path: path)
     }
@@ -95,7 +101,7 @@ extension VM {
     package func exists(_ path: String) -> Steps<Bool> {
         Steps<Bool>.begin { [self] () throws(ClientError) in
             let path = try GuestPath(path)
-            guard guardsFiles else { return existsRequest(path.text) }
+            guard guardsFiles else { return existsRequest(try unresolved(path)) }
             return resolve(path).map { _ in true }.recover { [self] error throws(ClientError) in
                 switch error.detail.errno {
                 case "ENOENT", "ENOTDIR":
@@ -119,26 +125,42 @@ extension VM {
     func guardedReadDir(_ path: String) -> Steps<[String]> {
         Steps<[String]>.begin { [self] () throws(ClientError) in
             let path = try GuestPath(path)
-            guard guardsFiles else { return readDirRequest(path.text) }
-            return refresh.then { [self] in readDirRequest(path.text) }
+            let text = try unresolved(path)
+            return guardsFiles ? refresh.then { [self] in readDirRequest(text) } : readDirRequest(text)
         }.during("readdir", path: path)
     }
 
     /// Makes a directory. `recursive`: also its parents, and one that exists is success.
     package func makeDirectory(_ path: String, recursive: Bool) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
-            let path = try GuestPath(writable: path)
+            let path = try GuestPath(writable: path, asksForProc: !recursive)
             if recursive, path.isRoot { return .done(()) }
             guard recursive else {
-                return guardsFiles
-                    ? resolveParent(path).then { [self] real in createDirRequest(real) } : createDirRequest(path.text)
+                guard guardsFiles else { return createDirRequest(try unresolved(path)) }
+                return resolveParent(path).then { [self] real in
+                    refuseDevice(real).then { [self] in createDirRequest(real) }
+                }
             }
-            guard guardsFiles else { return makeTree(path.text) }
-            return resolve(path).then { [self] real in makeTree(real) }.recover { [self] error throws(ClientError) in
+            guard guardsFiles else { return makeTree(try unresolved(path)) }
+            return resolve(path).then { [self] real throws(ClientError) in
+                try checkChange(real)
+                return refuseDevice(real).then { [self] in makeTree(real) }
+            }.recover { [self] error throws(ClientError) in
                 guard error.detail.errno == "ENOENT", error.detail.code != nil else { throw error }
                 return resolveForWriting(path).then { [self] real in makeTree(real) }
             }
         }.during("mkdir", path: path)
+    }
+
+    /// A directory in the place of a device file ends the sidecar once that file was written.
+    private func refuseDevice(_ path: String) -> Steps<Void> {
+        guard path.hasPrefix("/dev/") else { return .done(()) }
+        return kind(of: path).map { kind throws(ClientError) in
+            switch kind {
+            case .missing, .directory: return
+            case .link, .file: throw ClientError.guest("EEXIST", "file exists: \(path)", kind: .kernel)
+            }
+        }
     }
 
     private func makeTree(_ path: String) -> Steps<Void> {

@@ -14,6 +14,9 @@ extension VM {
             if path.isRoot {
                 throw ClientError.guest("EPERM", "operation not permitted, rmdir '/'")
             }
+            if recursive, "/etc/agentos".hasPrefix(path.text + "/") {
+                throw ClientError.guest("EROFS", "read-only file system", kind: .pathReadOnly)
+            }
             let target: Steps<String> = sidecar.options.fileGuards ? resolveParent(path) : .done(path.text)
             return target.then { [self] target in
                 kind(of: target).then { [self] kind throws(ClientError) in

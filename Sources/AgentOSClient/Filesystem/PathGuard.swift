@@ -33,7 +33,22 @@ extension VM {
     /// Where a path leads, links followed. Fails with ENOENT where nothing is.
     func resolve(_ path: GuestPath) -> Steps<String> {
         if path.isRoot { return .done("/") }
-        return refresh.then { [self] in realPathRequest(path.text) }
+        return refresh.then { [self] in follow(path.text) }.map { [self] real throws(ClientError) in
+            try checkMount(real)
+            return real
+        }
+    }
+
+    /// `realpath`, and where that finds nothing once more through the parent: the sidecar does not follow a link of a lower
+    /// layer to what only the upper one has.
+    private func follow(_ path: String) -> Steps<String> {
+        realPathRequest(path).recover { [self] error throws(ClientError) in
+            let (parent, name) = GuestPath.split(path)
+            guard error.detail.errno == "ENOENT", parent != "/" else { throw error }
+            return follow(parent).recover { _ in .fail(error) }.then { [self] real in
+                real == parent ? .fail(error) : realPathRequest(GuestPath.join(real, name)).recover { _ in .fail(error) }
+            }
+        }
     }
 
     func kind(of path: String) -> Steps<Kind> {
@@ -56,13 +71,17 @@ extension VM {
     func resolveParent(_ path: GuestPath) -> Steps<String> {
         if path.isRoot { return .done("/") }
         return refresh.then { [self] in resolveDirectory(GuestPath.split(path.text).parent, of: path.given) }
-            .map { GuestPath.join($0, path.name) }
+            .map { [self] folder throws(ClientError) in
+                let target = GuestPath.join(folder, path.name)
+                try checkChange(target)
+                return target
+            }
     }
 
     /// Where a write of this path ends up: links followed to the last, also one that points to nothing yet.
     func resolveForWriting(_ path: GuestPath) -> Steps<String> {
         refresh.then { [self] in
-            .loop((path: path.text, hops: 0)) { [self] state in
+            Steps<String>.loop((path: path.text, hops: 0)) { [self] state in
                 realPathRequest(state.path).map { .done($0) }.recover { [self] error throws(ClientError) in
                     guard error.detail.errno == "ENOENT" else { throw error }
                     guard state.hops < Self.maximumHops else { throw error }
@@ -79,6 +98,9 @@ extension VM {
                     }
                 }
             }
+        }.map { [self] real throws(ClientError) in
+            try checkChange(real)
+            return real
         }
     }
 

@@ -40,13 +40,15 @@ package final class CapturedOutput: OutputSink {
         var error = Channel()
     }
 
-    private let bound: Int
+    /// Nil: nothing is kept, and nothing is called truncated.
+    private let bound: Int?
     private let state: Lock<State> = Lock(State())
 
-    /// `bound` is in bytes for each channel; 0 keeps nothing.
-    package init(bound: Int) { self.bound = bound }
+    /// `bound` is in bytes for each channel.
+    package init(bound: Int?) { self.bound = bound }
 
     package func output(_ channel: OutputChannel, _ block: ByteBlock) {
+        guard let bound else { return }
         state.withLock { state in
             switch channel {
             case .standardOutput: state.output.append(block, bound: bound)

@@ -27,7 +27,7 @@ package struct CommandLine: Equatable, Sendable {
         let tokens = line.utf8.split(whereSeparator: isSpace).map { String(Substring($0)) }
         guard let first = tokens.first else { throw .invalid("exec: command must not be empty") }
         let needsShell =
-            line.utf8.contains { Self.shellCharacters.contains($0) } || tokens.contains { $0.hasPrefix("#") }
+            line.utf8.contains { Self.shellCharacters.contains($0) } || tokens.contains { $0.utf8.first == UInt8(ascii: "#") }
             || Self.shellWords.contains(first) || Self.isAssignment(first)
         if needsShell {
             self.init(command: "sh", arguments: ["-c", line])

@@ -24,7 +24,8 @@ package struct ProcessOptions: Sendable {
     /// Nanoseconds from the call to SIGKILL.
     var timeout: UInt64?
     var killGrace: UInt64 = 5_000_000_000
-    package private(set) var captureBytes: Int = ProcessOptions.captureDefault
+    /// Nil: nothing is captured.
+    package private(set) var captureBytes: Int? = ProcessOptions.captureDefault
     package private(set) var overflow: OverflowPolicy = .keep(bytes: ProcessOptions.keepDefault)
     var tier: WasmPermissionTier?
 
@@ -52,7 +53,7 @@ package struct ProcessOptions: Sendable {
             overflow = isRing ? .ring(bytes: bytes ?? 1 << 20) : .keep(bytes: bytes ?? Self.keepDefault)
         } else {
             if let bytes = try object.integer("maxOutputBytes", in: 0...(1 << 40)) { captureBytes = Int(bytes) }
-            if try object.bool("captureStdio") == false { captureBytes = 0 }
+            if try object.bool("captureStdio") == false { captureBytes = nil }
         }
     }
 }

@@ -77,23 +77,42 @@ package final class ProcessRecord: Sendable {
 
     // MARK: stdin
 
-    /// Counts a write that is about to be asked for. Throws what a write now must fail with.
-    func accountWrite(_ count: Int, guarded: Bool) throws(ClientError) {
+    /// Throws what a write now must fail with.
+    func checkWrite(_ count: Int, isInOnePiece: Bool, guarded: Bool) throws(ClientError) {
+        let error = state.withLock { Self.refusal($0, count, isInOnePiece, guarded) }
+        if let error { throw error }
+    }
+
+    /// The same, and counts the write.
+    func accountWrite(_ count: Int, isInOnePiece: Bool, guarded: Bool) throws(ClientError) {
         let error = state.withLock { state -> ClientError? in
-            if state.phase == .ended { return Self.exitedAlready }
-            if state.isInputClosed { return ClientError(.invalidArgument, "stdin closed") }
-            return state.input.admit(count, guarded: guarded)
+            if let error = Self.refusal(state, count, isInOnePiece, guarded) { return error }
+            state.input.add(count)
+            return nil
         }
         if let error { throw error }
     }
 
-    /// False if it was closed before.
+    private static func refusal(_ state: State, _ count: Int, _ isInOnePiece: Bool, _ guarded: Bool) -> ClientError? {
+        if state.phase == .ended { return exitedAlready }
+        if state.isInputClosed { return ClientError(.invalidArgument, "stdin closed") }
+        guard guarded, !isInOnePiece || state.input.wouldFreeze(count) else { return nil }
+        return state.input.refusal(of: count)
+    }
+
+    /// A counted write that was never sent.
+    func takeBackWrite(_ count: Int) { state.withLock { $0.input.add(-count) } }
+
+    /// False if it was closed before, or there is nothing to close.
     func closeInput() -> Bool {
         state.withLock { state in
-            defer { state.isInputClosed = true }
-            return !state.isInputClosed
+            guard state.phase != .ended, !state.isInputClosed else { return false }
+            state.isInputClosed = true
+            return true
         }
     }
+
+    func reopenInput() { state.withLock { $0.isInputClosed = false } }
 }
 
 /// How much stdin a process has been sent: the sidecar freezes, with all its VMs, past 64 KiB (hazard X5).
@@ -102,16 +121,16 @@ struct InputMeter: Sendable {
     private static let atomicWrite = 4096
     private var written = 0
 
-    /// Counts a write, or says why it must not be sent (process.md 6.4).
-    mutating func admit(_ count: Int, guarded: Bool) -> ClientError? {
-        let wouldBlock = written >= Self.pipeSize || (count <= Self.atomicWrite && written + count > Self.pipeSize)
-        if guarded, wouldBlock, count > 0 {
-            let before = written
-            return ClientError(
-                .tooLarge, "stdin limit of this sidecar reached: \(before) bytes written, \(count) more would block it"
-            ) { ($0.size, $0.limit) = (before + count, Self.pipeSize) }
-        }
-        written += count
-        return nil
+    mutating func add(_ count: Int) { written += count }
+
+    /// Whether one more write must not be sent (process.md 6.4).
+    func wouldFreeze(_ count: Int) -> Bool {
+        count > 0 && (written >= Self.pipeSize || (count <= Self.atomicWrite && written + count > Self.pipeSize))
+    }
+
+    func refusal(of count: Int) -> ClientError {
+        ClientError(
+            .tooLarge, "stdin limit of this sidecar reached: \(written) bytes written, \(count) more would block it"
+        ) { ($0.size, $0.limit) = (written + count, Self.pipeSize) }
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
 internal import AgentOSWire
 
 /// Writing to, closing and signalling processes.
@@ -50,30 +51,40 @@ extension VM {
     }
 
     /// Bytes to stdin, in the order of the calls. Ends when the sidecar has taken them.
+    ///
+    /// Throws at once what cannot succeed. What it counts and closes is counted when the steps are begun, and taken back
+    /// if nothing was sent.
     package func write(_ bytes: [UInt8], to process: ProcessRecord) throws(ClientError) -> Steps<Void> {
         try check()
+        let isGuarded = configuration.stdinGuard
         let pieces = StandardInput.pieces(bytes)
-        if pieces.count > 1, configuration.stdinGuard {
-            throw ClientError(
-                .tooLarge,
-                "stdin limit of this sidecar reached: 0 bytes written, \(bytes.count) more would block it"
-            ) { ($0.size, $0.limit) = (bytes.count, StandardInput.maximumWrite) }
-        }
-        try process.accountWrite(bytes.count, guarded: configuration.stdinGuard)
-        let write = afterStart(process).then { [self] in
-            .forEach(pieces) { [self] piece in writeRequest(process, Array(piece)) }
-        }
-        return process.inputQueue.enqueue(write).during("writeStdin")
+        try process.checkWrite(bytes.count, isInOnePiece: pieces.count == 1, guarded: isGuarded)
+        return Steps<Void>.begin { [self] () throws(ClientError) in
+            try process.accountWrite(bytes.count, isInOnePiece: pieces.count == 1, guarded: isGuarded)
+            let isSent = Lock(false)
+            let write = afterStart(process).then { [self] in
+                isSent.withLock { $0 = true }
+                return Steps<Void>.forEach(pieces) { [self] piece in writeRequest(process, Array(piece)) }
+            }
+            return process.inputQueue.enqueue(write).recover { error throws(ClientError) in
+                if !isSent.withLock({ $0 }) { process.takeBackWrite(bytes.count) }
+                throw error
+            }
+        }.during("writeStdin")
     }
 
     /// End of file on stdin, behind all writes. A second time, or after the end: success.
     package func closeInput(of process: ProcessRecord) throws(ClientError) -> Steps<Void> {
         try check()
-        guard process.closeInput(), !process.hasEnded else { return .done(()) }
-        let close = afterStart(process).then { [self] in closeRequest(process) }
-        return process.inputQueue.enqueue(close).recover { error throws(ClientError) in
-            guard error.kind == .processNotFound else { throw error }
-            return .done(())
+        return Steps<Void>.begin { [self] in
+            guard process.closeInput() else { return .done(()) }
+            let close = afterStart(process).then { [self] in closeRequest(process) }
+            return process.inputQueue.enqueue(close).recover { error throws(ClientError) in
+                if error.kind == .processNotFound { return .done(()) }
+                // Not closed for all that is known: a second call tries again.
+                process.reopenInput()
+                throw error
+            }
         }.during("closeStdin")
     }
 

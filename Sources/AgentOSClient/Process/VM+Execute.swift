@@ -103,10 +103,11 @@ extension VM {
         let remaining = deadline.map { max($0.since(.now), 1) }
         return Steps<ProcessEnd>.wait(for: process.end, atMost: remaining, timeout: timeout).map { ($0, false) }
             .recover { [self] error in
-                killUntilEnd(process, grace: grace).shielded.map { end throws(ClientError) in
-                    guard error.facts === timeout.facts else { throw error }
+                let isTimeout = error.facts === timeout.facts
+                return killUntilEnd(process, grace: grace).shielded.map { end throws(ClientError) in
+                    guard isTimeout else { throw error }
                     return (end, true)
-                }
+                }.recover { vain throws(ClientError) in throw isTimeout ? vain : error }
             }
     }
 

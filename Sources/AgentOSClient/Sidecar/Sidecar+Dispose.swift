@@ -55,7 +55,7 @@ extension Sidecar {
                 (reservation?.release ?? .done(())).then { [self] in closeConnection }.map { errors }
                     .recover { error in .done(errors + [error]) }
             }.map { errors throws(ClientError) in
-                if let error = ClientError.joined(errors) { throw error }
+                if !errors.isEmpty { throw .aggregate(errors) }
             }
         }
     }

@@ -106,6 +106,10 @@ package final class VM: Sendable {
     func requestUnchecked<Output: Sendable>(
         _ payload: RequestPayload, limit: UInt64? = nil, _ decode: @escaping @Sendable (ResponseBody) -> Output?
     ) -> Steps<Output> {
-        connection.requestSteps(payload, ownership, limit: limit, decode)
+        connection.requestSteps(payload, ownership, limit: limit, decode).recover { error throws(ClientError) in
+            // Somebody else ended it, or its process lost it (process.md 9.2).
+            guard error.kind == .kernel, error.message.containsBytes(of: "unknown sidecar VM") else { throw error }
+            throw ClientError(.disposed, error.message) { $0 = error.detail }
+        }
     }
 }

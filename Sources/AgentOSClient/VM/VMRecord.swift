@@ -14,6 +14,7 @@ final class VMRecord: Sendable {
         var lifecycle: VmLifecycleState?
         var processes: [ByteKey: ProcessRecord] = [:]
         var failure: ClientError?
+        var hasRunPrograms = false
     }
 
     let vmID: String
@@ -67,6 +68,7 @@ final class VMRecord: Sendable {
     func add(_ process: ProcessRecord) -> Bool {
         state.withLock { state in
             guard state.failure == nil else { return false }
+            state.hasRunPrograms = true
             state.processes[ByteKey(process.processID)] = process
             return true
         }
@@ -77,6 +79,9 @@ final class VMRecord: Sendable {
     }
 
     var processes: [ProcessRecord] { state.withLock { $0.processes.values.sorted { $0.order < $1.order } } }
+
+    /// Whether there ever was one.
+    var hasRunPrograms: Bool { state.withLock { $0.hasRunPrograms } }
 
     /// Whether a program of ours may be changing files at this moment.
     var hasProcesses: Bool { state.withLock { !$0.processes.isEmpty } }
