@@ -180,10 +180,13 @@ struct DoorbellShimTests {
         let woken = Lock(0)
         Parallel.run(4) { index in
             if index > 0 {
-                while !isOver.withLock({ $0 }) { aos_shim_doorbell_wake(key) }
+                while !isOver.withLock({ $0 }) {
+                    for _ in 0..<100 { aos_shim_doorbell_wake(key) }
+                    sched_yield()
+                }
                 return
             }
-            for _ in 0..<5_000 {
+            for _ in 0..<500 {
                 let bell = aos_shim_doorbell_create()
                 if bell < 0 { continue }
                 aos_shim_doorbell_set_key(bell, key)
@@ -197,6 +200,6 @@ struct DoorbellShimTests {
             }
             isOver.withLock { $0 = true }
         }
-        #expect(woken.withLock { $0 } > 1000)
+        #expect(woken.withLock { $0 } > 20)
     }
 }

@@ -19,6 +19,8 @@ package final class ProcessOutput: OutputSink {
     /// Bytes that may be with the consumer before it gives some back.
     package static let window: Int = 1 << 20
 
+    private static let nothing: ByteBlock = ByteBlock.adopting(UnsafeRawBufferPointer(start: nil, count: 0)) {}
+
     private struct Chunk: Sendable {
         let channel: OutputChannel
         var block: ByteBlock
@@ -72,9 +74,15 @@ package final class ProcessOutput: OutputSink {
             case .ring(let bound):
                 while state.waitingBytes > bound, state.head < state.waiting.count {
                     let count = state.waiting[state.head].block.count
+                    // Its memory goes now, also if nothing is taken out for a long time.
+                    state.waiting[state.head].block = Self.nothing
                     state.head += 1
                     state.waitingBytes -= count
                     state.droppedBytes += count
+                }
+                if state.head > 256, state.head > state.waiting.count / 2 {
+                    state.waiting.removeFirst(state.head)
+                    state.head = 0
                 }
             }
         }
@@ -119,7 +127,9 @@ package final class ProcessOutput: OutputSink {
     private static func next(_ state: inout State) -> Delivery? {
         guard !state.isDelivering, !state.isOver else { return nil }
         let delivery: Delivery
-        if state.droppedBytes > 0, state.outstanding < window {
+        // Being told of a loss takes no room: it does not wait where nothing but the end is left.
+        let isAtEnd = state.end != nil && state.head == state.waiting.count
+        if state.droppedBytes > 0, state.outstanding < window || isAtEnd {
             delivery = .lost(state.droppedBytes)
             state.droppedBytes = 0
         } else if state.head < state.waiting.count {
