@@ -9,9 +9,12 @@ struct ClientErrorTests {
         "three kinds are printed with their name in front, all others as their message",
         arguments: [
             (ClientError.Kind.kernel, "kernel error [io_error]: m"), (.transport, "transport error: m"),
-            (.sidecar, "sidecar error: m"), (.pathNotAbsolute, "m"), (.pathNotNormalized, "m"), (.pathReadOnly, "m"),
-            (.invalidArgument, "m"), (.processNotFound, "m"), (.tooLarge, "m"), (.timeout, "m"), (.cancelled, "m"),
-            (.disposed, "m"), (.stale, "m"), (.busy, "m"), (.deadlock, "m"), (.unsupported, "m"), (.noMemory, "m"),
+            (.sidecar, "sidecar error: m"), (.pathNotAbsolute, "m"), (.pathNotNormalized, "m"),
+            (.pathReadOnly, "m"),
+            (.invalidArgument, "m"), (.processNotFound, "m"), (.tooLarge, "m"), (.timeout, "m"),
+            (.cancelled, "m"),
+            (.disposed, "m"), (.stale, "m"), (.busy, "m"), (.deadlock, "m"), (.unsupported, "m"),
+            (.noMemory, "m"),
             (.forked, "m"), (.aggregate, "m"),
         ]
     )
@@ -24,11 +27,13 @@ struct ClientErrorTests {
         arguments: [
             (ClientError.Kind.kernel, "kernel", #","description":"kernel error []: m""#),
             (.transport, "transport", #","description":"transport error: m""#),
-            (.sidecar, "sidecar", #","description":"sidecar error: m""#), (.pathNotAbsolute, "path_not_absolute", ""),
+            (.sidecar, "sidecar", #","description":"sidecar error: m""#),
+            (.pathNotAbsolute, "path_not_absolute", ""),
             (.pathNotNormalized, "path_not_normalized", ""), (.pathReadOnly, "path_read_only", ""),
             (.invalidArgument, "invalid_argument", ""), (.processNotFound, "process_not_found", ""),
             (.tooLarge, "too_large", ""), (.timeout, "timeout", ""), (.cancelled, "cancelled", ""),
-            (.disposed, "disposed", ""), (.stale, "stale", ""), (.busy, "busy", ""), (.deadlock, "deadlock", ""),
+            (.disposed, "disposed", ""), (.stale, "stale", ""), (.busy, "busy", ""),
+            (.deadlock, "deadlock", ""),
             (.unsupported, "unsupported", ""), (.noMemory, "no_memory", ""), (.forked, "forked", ""),
             (.aggregate, "aggregate", ""),
         ]
@@ -71,7 +76,9 @@ struct ClientErrorTests {
         #expect(ClientError(.kernel, "m") { $0.path = "/own" }.during("x", path: "/a").detail.path == "/own")
     }
 
-    @Test("in a batch a sidecar's message has its code in front, unless it begins with an errno or with that code")
+    @Test(
+        "in a batch a sidecar's message has its code in front, unless it begins with an errno or with that code"
+    )
     func batchMessage() {
         func text(_ kind: ClientError.Kind, _ message: String, _ code: String?) -> String {
             ClientError(kind, message) { $0.code = code }.batchMessage
@@ -102,14 +109,17 @@ struct ClientErrorTests {
         #expect(ClientError.rejected(code: "ENOENT", message: "no", request: "x").detail.errno == "ENOENT")
         #expect(ClientError.rejected(code: "io_error", message: "no", request: "x").detail.errno == nil)
         let guest = ClientError.guest("EINVAL", "odd")
-        #expect(guest.message == "EINVAL: odd" && guest.detail.errno == "EINVAL" && guest.kind == .invalidArgument)
+        #expect(
+            guest.message == "EINVAL: odd" && guest.detail.errno == "EINVAL" && guest.kind == .invalidArgument
+        )
     }
 
     @Test(
         "an errno stands at the beginning, in capitals and digits, directly before a colon",
         arguments: [
             ("ENOENT: no", "ENOENT"), ("E2BIG: x", nil), ("EAB2: x", "EAB2"), ("EX:", "EX"), ("E: x", nil),
-            ("ENOENT", nil), ("ENOENT : x", nil), ("enoent: x", nil), ("x ENOENT: y", nil), ("", nil), (":", nil),
+            ("ENOENT", nil), ("ENOENT : x", nil), ("enoent: x", nil), ("x ENOENT: y", nil), ("", nil),
+            (":", nil),
             ("ENoENT: x", nil), ("ÉNOENT: x", nil), ("ENOENT: EIO: x", "ENOENT"),
         ]
     )

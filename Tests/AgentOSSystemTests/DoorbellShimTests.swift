@@ -139,10 +139,12 @@ struct DoorbellShimTests {
                     } else {
                         total.withLock { $0 += Int(items) }
                     }
-                    let taken = Bool.random(using: &generator) ? total.withLock { count in
-                        defer { count = 0 }
-                        return count
-                    } : 0
+                    let taken =
+                        Bool.random(using: &generator)
+                        ? total.withLock { count in
+                            defer { count = 0 }
+                            return count
+                        } : 0
                     aos_shim_doorbell_add(bell, Int32(-taken))
                     switch Int.random(in: 0..<8, using: &generator) {
                     case 0: aos_shim_doorbell_wake(key)

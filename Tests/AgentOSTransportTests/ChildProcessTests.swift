@@ -53,7 +53,8 @@ struct ChildProcessTests {
     func ends() throws {
         let commands: [([String], ChildExit)] = [
             (["/bin/true"], .code(0)), (["sh", "-c", "exit 37"], .code(37)),
-            (["sh", "-c", "kill -TERM $$"], .signal(SIGTERM)), (["sh", "-c", "kill -SEGV $$"], .signal(SIGSEGV)),
+            (["sh", "-c", "kill -TERM $$"], .signal(SIGTERM)),
+            (["sh", "-c", "kill -SEGV $$"], .signal(SIGSEGV)),
         ]
         for (command, expected) in commands {
             let started = try start(SpawnRequest(command: command))
@@ -125,10 +126,13 @@ struct ChildProcessTests {
                 == "failed to spawn sidecar '/none/at/all': No such file or directory (os error 2)"
         )
         #expect(
-            text(SpawnRequest(command: ["/"])) == "failed to spawn sidecar '/': Permission denied (os error 13)"
+            text(SpawnRequest(command: ["/"]))
+                == "failed to spawn sidecar '/': Permission denied (os error 13)"
         )
         var request = SpawnRequest(command: ["/bin/true"])
         request.directory = "/none/at/all"
-        #expect(text(request) == "failed to spawn sidecar '/bin/true': No such file or directory (os error 2)")
+        #expect(
+            text(request) == "failed to spawn sidecar '/bin/true': No such file or directory (os error 2)"
+        )
     }
 }

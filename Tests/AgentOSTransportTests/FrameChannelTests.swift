@@ -78,7 +78,9 @@ struct FrameChannelTests {
             }
             var sent = 0
             while sent < answers.count {
-                let count = answers.withUnsafeBytes { Glibc.write(output, $0.baseAddress?.advanced(by: sent), $0.count - sent) }
+                let count = answers.withUnsafeBytes {
+                    Glibc.write(output, $0.baseAddress?.advanced(by: sent), $0.count - sent)
+                }
                 if count <= 0 { return }
                 sent += count
             }
@@ -105,10 +107,17 @@ struct FrameChannelTests {
                 let isDone = channel.wait(word, until: .now.adding(30_000_000_000))
                 let answer = receiver.state.withLock { $0.answers.removeValue(forKey: id) }
                 if !isDone || answer != "answer \(id)" {
-                    return wrong.withLock { $0.append("thread \(index), round \(round): \(answer ?? "none")") }
+                    return wrong.withLock {
+                        $0.append("thread \(index), round \(round): \(answer ?? "none")")
+                    }
                 }
             }
-            if left.withLock({ $0 -= 1; return $0 }) == 0 { channel.endWriting() }
+            if left.withLock({
+                $0 -= 1
+                return $0
+            }) == 0 {
+                channel.endWriting()
+            }
         }
         #expect(wrong.withLock { $0 } == [])
         #expect(receiver.state.withLock { $0.overlaps } == 0)
@@ -155,7 +164,9 @@ struct FrameChannelTests {
 
     @Test("end of file and garbage end the channel once; who waits on goes on waiting for its word alone")
     func ends() throws {
-        for (bytes, expected) in [([], "end"), ([0, 0], "torn 2 of 4"), ([0, 0, 0, 1, 0xEE], "bad")] as [([UInt8], String)] {
+        for (bytes, expected) in [([], "end"), ([0, 0], "torn 2 of 4"), ([0, 0, 0, 1, 0xEE], "bad")]
+            as [([UInt8], String)]
+        {
             let pipe = try pipe()
             write(pipe.output.number, bytes, bytes.count)
             SystemCall.endWriting(pipe.output.number)
@@ -242,10 +253,12 @@ struct FrameChannelTests {
         let request = try Frames.request()
         SystemCall.endWriting(pipe.output.number)
         shutdown(pipe.input.number, Int32(SHUT_RD))
-        #expect(Parallel.waits {
-            _ = pipe.channel.send([request]) { _ in true }
-            return pipe.receiver.state.withLock { !$0.writeErrors.isEmpty }
-        })
+        #expect(
+            Parallel.waits {
+                _ = pipe.channel.send([request]) { _ in true }
+                return pipe.receiver.state.withLock { !$0.writeErrors.isEmpty }
+            }
+        )
         _ = pipe.channel.send([request]) { _ in true }
         #expect(pipe.receiver.state.withLock { $0.writeErrors } == [SystemError(EPIPE)])
         pipe.channel.stop()

@@ -75,10 +75,13 @@ struct ProgramSearchTests {
         try FreshProcess.run("ProgramSearchTests/texts") {
             setenv("PATH", "/nowhere:/none", 1)
             func text(_ request: SpawnRequest) -> String {
-                do throws(SpawnError) { return try ProgramSearch.resolve(request) } catch { return error.text }
+                do throws(SpawnError) { return try ProgramSearch.resolve(request) } catch {
+                    return error.text
+                }
             }
             #expect(
-                text(SpawnRequest(command: ["agent-os-sidecar"])) == "failed to spawn sidecar 'agent-os-sidecar': "
+                text(SpawnRequest(command: ["agent-os-sidecar"]))
+                    == "failed to spawn sidecar 'agent-os-sidecar': "
                     + "No such file or directory (os error 2)\nlooked for 'agent-os-sidecar' in PATH (/nowhere:/none); "
                     + "the option \"command\" was not given, and AGENT_OS_SIDECAR_BIN, AGENT_OS_SIDECAR_BINARY, "
                     + "AGENTOS_SIDECAR_BIN are not set" + Self.package

@@ -111,7 +111,8 @@ struct SidecarTransportTests {
         let request = try Frames.request()
         _ = transport.channel.send([request]) { _ in true }
         #expect(Parallel.waits { receiver.state.withLock { !$0.frames.isEmpty } })
-        guard case .response(1, _, .payload(.authenticated)) = receiver.state.withLock({ $0.frames[0] }) else {
+        guard case .response(1, _, .payload(.authenticated)) = receiver.state.withLock({ $0.frames[0] })
+        else {
             Issue.record("another answer")
             return
         }
@@ -121,11 +122,15 @@ struct SidecarTransportTests {
 
     @Test("bytes that are no frame end it, with what it said on its standard error")
     func garbage() throws {
-        let (_, receiver) = try peer(#"[{"on":"start","do":[{"stderr":"I am lost"},{"text":"HTTP/1.1 200 OK"}]}]"#)
+        let (_, receiver) = try peer(
+            #"[{"on":"start","do":[{"stderr":"I am lost"},{"text":"HTTP/1.1 200 OK"}]}]"#
+        )
         let end = try #require(receiver.end())
         #expect(end.wasKilled)
         #expect(
-            receiver.failures == ["sidecar protocol error: protocol frame is 1213486160 bytes, limit is 1048576"]
+            receiver.failures == [
+                "sidecar protocol error: protocol frame is 1213486160 bytes, limit is 1048576"
+            ]
         )
         #expect(receiver.state.withLock { $0.failures.first?.standardError } == "I am lost")
         #expect(end.standardError == "I am lost")
@@ -185,7 +190,9 @@ struct SidecarTransportTests {
             try FreshProcess.run(name, environment: ["TMPDIR=\(folder)"]) {
                 let before = try openDescriptors()
                 for round in 0..<10 {
-                    let commands = [["/bin/true"], ["/bin/cat"], ["/bin/sleep", "100"], ["sh", "-c", "exit 3"]]
+                    let commands = [
+                        ["/bin/true"], ["/bin/cat"], ["/bin/sleep", "100"], ["sh", "-c", "exit 3"],
+                    ]
                     let all = try commands.map { try start($0) }
                     #expect(throws: SpawnError.self) { try start(["/none/at/all"]) }
                     for (transport, _) in all { transport.close(grace: round % 2 == 0 ? 50_000_000 : 0) }

@@ -90,7 +90,10 @@ struct TransportLifecycleTests {
         ([.end], .writeFailed, []),
         ([.end], .abandon, ["refuse", "stop", odd] + killing),
         ([.end], .close, ["end", "begunFrame 1000", "grace 5000"]),
-        ([.readFailed], .fired(.exitStatus), ["stop", "report: sidecar pipe failed: Input/output error"] + killing),
+        (
+            [.readFailed], .fired(.exitStatus),
+            ["stop", "report: sidecar pipe failed: Input/output error"] + killing
+        ),
         ([.readFailed], .exit(3), ["stop", exited, "stop", "finish: code 3"]),
         // Draining: writing has failed.
         ([.writeFailed], .exit(3), ["outputEnd 250"]),
@@ -156,23 +159,30 @@ struct TransportLifecycleTests {
         #expect(lifecycle.close(grace: 20_000_000).map(Self.text) == ["end", "begunFrame 20", "grace 20"])
     }
 
-    @Test("in every order of four events there is at most one report, one kill and one finish, the finish last")
+    @Test(
+        "in every order of four events there is at most one report, one kill and one finish, the finish last"
+    )
     func once() {
         let timers: [TransportLifecycle.Timer] = [.outputEnd, .exitStatus, .grace, .afterKill, .begunFrame]
         let events: [Event] =
-            [.exit(1), .end, .torn, .readFailed, .writeFailed, .abandon, .close, .closeNow] + timers.map { .fired($0) }
+            [.exit(1), .end, .torn, .readFailed, .writeFailed, .abandon, .close, .closeNow]
+            + timers.map { .fired($0) }
         for first in events {
             for second in events {
                 for third in events {
                     for fourth in events {
                         var lifecycle = TransportLifecycle()
                         var actions: [String] = []
-                        for event in [first, second, third, fourth] { actions += Self.play(event, &lifecycle) }
+                        for event in [first, second, third, fourth] {
+                            actions += Self.play(event, &lifecycle)
+                        }
                         let reports = actions.count { $0.hasPrefix("report") }
                         let kills = actions.count { $0 == "kill" }
                         let finish = actions.indices.filter { actions[$0].hasPrefix("finish") }
                         if reports > 1 || kills > 1 || finish.count > 1 { Issue.record("\(actions)") }
-                        if let finish = finish.first, finish != actions.count - 1 { Issue.record("\(actions)") }
+                        if let finish = finish.first, finish != actions.count - 1 {
+                            Issue.record("\(actions)")
+                        }
                     }
                 }
             }

@@ -188,7 +188,10 @@ struct WriteQueueTests {
         #expect(fresh.take(now) == nil && fresh.queuedBytes == 0)
     }
 
-    @Test("a closing while somebody sends keeps the frame that was begun there, and counts right", arguments: [0, 5, 10, 15, 20])
+    @Test(
+        "a closing while somebody sends keeps the frame that was begun there, and counts right",
+        arguments: [0, 5, 10, 15, 20]
+    )
     func closeWhileSending(sent: Int) throws {
         let queue = Queue()
         queue.append(frame(1))

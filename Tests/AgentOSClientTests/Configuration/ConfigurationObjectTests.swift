@@ -14,7 +14,9 @@ struct ConfigurationObjectTests {
 
     @Test("members come out with their types, null and what is absent as nothing")
     func values() throws {
-        let object = try read(#"{"s":"x","b":true,"i":7,"l":["a","b"],"m":{"k":"v","":"w"},"c":"two","n":1500}"#)
+        let object = try read(
+            #"{"s":"x","b":true,"i":7,"l":["a","b"],"m":{"k":"v","":"w"},"c":"two","n":1500}"#
+        )
         #expect(try object.string("s") == "x")
         #expect(try object.bool("b") == true)
         #expect(try object.integer("i", in: 0...10) == 7)

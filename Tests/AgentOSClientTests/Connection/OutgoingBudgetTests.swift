@@ -70,7 +70,9 @@ struct OutgoingBudgetTests {
             for _ in 0..<3000 {
                 let bytes = Int.random(in: 1...bound / 2, using: &generator)
                 let patience = UInt64.random(in: 0...300_000, using: &generator)
-                let isIn = index % 2 == 0 ? budget.reserve(bytes) : budget.reserve(bytes, until: .now.adding(patience))
+                let isIn =
+                    index % 2 == 0
+                    ? budget.reserve(bytes) : budget.reserve(bytes, until: .now.adding(patience))
                 guard isIn else { continue }
                 used.withLock { used in
                     used.now += bytes

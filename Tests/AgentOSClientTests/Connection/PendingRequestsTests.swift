@@ -10,7 +10,10 @@ import Testing
 struct PendingRequestsTests {
     /// The same, kept in the plainest way.
     private struct Model {
-        enum Slot { case waiting(UInt64), givenUp(UInt64) }
+        enum Slot {
+            case waiting(UInt64)
+            case givenUp(UInt64)
+        }
         var slots: [Int64: Slot] = [:]
         var next: Int64 = 1
         var oldestSince: UInt64 = 0
@@ -61,7 +64,9 @@ struct PendingRequestsTests {
             case 0..<share:
                 let limit = UInt64.random(in: 0...3, using: &generator)
                 let next = model.next
-                if !pending.register(next, request(next, limit: limit), now: time) { Issue.record("register") }
+                if !pending.register(next, request(next, limit: limit), now: time) {
+                    Issue.record("register")
+                }
                 model.change(now) {
                     $0.slots[next] = .waiting(limit)
                     $0.next += 1
@@ -79,7 +84,12 @@ struct PendingRequestsTests {
         }
     }
 
-    private func answer(_ id: Int64, _ time: MonotonicTime, _ pending: inout PendingRequests, _ model: inout Model) {
+    private func answer(
+        _ id: Int64,
+        _ time: MonotonicTime,
+        _ pending: inout PendingRequests,
+        _ model: inout Model
+    ) {
         let match = pending.answer(id, now: time)
         let slot = model.slots[id]
         model.change(time.nanoseconds) { model in
@@ -100,7 +110,12 @@ struct PendingRequestsTests {
         }
     }
 
-    private func giveUp(_ id: Int64, _ time: MonotonicTime, _ pending: inout PendingRequests, _ model: inout Model) {
+    private func giveUp(
+        _ id: Int64,
+        _ time: MonotonicTime,
+        _ pending: inout PendingRequests,
+        _ model: inout Model
+    ) {
         let found = pending.giveUp(id, now: time)
         guard case .waiting(let limit)? = model.slots[id] else {
             if found != nil { Issue.record("give up \(id)") }

@@ -6,7 +6,8 @@ import Testing
 @Suite("GuestPath (filesystem.md 2)")
 struct GuestPathTests {
     static let good: [(given: String, text: String, parent: String, name: String)] = [
-        ("/", "/", "/", ""), ("/a", "/a", "/", "a"), ("/a/b", "/a/b", "/a", "b"), ("/a/b/", "/a/b", "/a", "b"),
+        ("/", "/", "/", ""), ("/a", "/a", "/", "a"), ("/a/b", "/a/b", "/a", "b"),
+        ("/a/b/", "/a/b", "/a", "b"),
         ("/...", "/...", "/", "..."), ("/a b/ü", "/a b/ü", "/a b", "ü"), ("/.a/b..", "/.a/b..", "/.a", "b.."),
         ("/a\\b", "/a\\b", "/", "a\\b"), ("/e\u{301}", "/e\u{301}", "/", "e\u{301}"),
     ]
@@ -21,12 +22,17 @@ struct GuestPathTests {
     }
 
     static let bad: [(path: String, kind: ClientError.Kind, text: String)] = [
-        ("", .pathNotAbsolute, "Path must be absolute: "), ("a", .pathNotAbsolute, "Path must be absolute: a"),
-        ("./a", .pathNotAbsolute, "Path must be absolute: ./a"), ("\0/a", .pathNotAbsolute, "Path must be absolute: \0/a"),
-        ("//", .pathNotNormalized, "Path must be normalized: //"), ("//a", .pathNotNormalized, "Path must be normalized: //a"),
+        ("", .pathNotAbsolute, "Path must be absolute: "),
+        ("a", .pathNotAbsolute, "Path must be absolute: a"),
+        ("./a", .pathNotAbsolute, "Path must be absolute: ./a"),
+        ("\0/a", .pathNotAbsolute, "Path must be absolute: \0/a"),
+        ("//", .pathNotNormalized, "Path must be normalized: //"),
+        ("//a", .pathNotNormalized, "Path must be normalized: //a"),
         ("/a//b", .pathNotNormalized, "Path must be normalized: /a//b"),
-        ("/a//", .pathNotNormalized, "Path must be normalized: /a//"), ("/.", .pathNotNormalized, "Path must be normalized: /."),
-        ("/..", .pathNotNormalized, "Path must be normalized: /.."), ("/a/../b", .pathNotNormalized, "Path must be normalized: /a/../b"),
+        ("/a//", .pathNotNormalized, "Path must be normalized: /a//"),
+        ("/.", .pathNotNormalized, "Path must be normalized: /."),
+        ("/..", .pathNotNormalized, "Path must be normalized: /.."),
+        ("/a/../b", .pathNotNormalized, "Path must be normalized: /a/../b"),
         ("/a/./", .pathNotNormalized, "Path must be normalized: /a/./"),
         ("/a\0b", .invalidArgument, "EINVAL: path contains NUL byte"),
         ("/a\nb", .invalidArgument, "EINVAL: path contains control character byte 0x0a"),
@@ -48,7 +54,11 @@ struct GuestPathTests {
     func lengths() throws {
         let component = String(repeating: "é", count: 127)
         _ = try GuestPath("/\(component)a")
-        #expect(refusal { () throws(ClientError) in try GuestPath("/\(component)ab").text }.hasPrefix("ENAMETOOLONG: "))
+        #expect(
+            refusal { () throws(ClientError) in try GuestPath("/\(component)ab").text }.hasPrefix(
+                "ENAMETOOLONG: "
+            )
+        )
         let longest = String(repeating: "/abcdefghi", count: 380)
         _ = try GuestPath(longest)
         let text = refusal { () throws(ClientError) in try GuestPath(longest + "/").text }
@@ -59,7 +69,8 @@ struct GuestPathTests {
         ("/proc", "Path is read-only: /proc"), ("/proc/", "Path is read-only: /proc/"),
         ("/proc/1/mem", "Path is read-only: /proc/1/mem"), ("/etc/agentos", "EROFS: read-only file system"),
         ("/etc/agentos/instructions.md", "EROFS: read-only file system"),
-        ("/a\\b", "EINVAL: path contains a backslash: /a\\b"), ("/a/", ""), ("/procx", ""), ("/etc/agentosx", ""),
+        ("/a\\b", "EINVAL: path contains a backslash: /a\\b"), ("/a/", ""), ("/procx", ""),
+        ("/etc/agentosx", ""),
         ("/a/proc", ""), ("/", ""),
     ]
 

@@ -12,7 +12,9 @@ struct LatchTests {
         let latch = Latch<Int>()
         let called = Lock<[String]>([])
         #expect(latch.value == nil)
-        for name in ["a", "b", "c"] { latch.whenSet { value in called.withLock { $0.append("\(name)\(value)") } } }
+        for name in ["a", "b", "c"] {
+            latch.whenSet { value in called.withLock { $0.append("\(name)\(value)") } }
+        }
         #expect(latch.set(1))
         #expect(!latch.set(2))
         #expect(latch.value == 1)

@@ -33,7 +33,9 @@ struct StepsTests {
 
     @Test("steps follow each other, with the output of the one before")
     func then() {
-        let steps = Steps<Int>.done(1).then { .done($0 + 1) }.map { $0 * 10 }.then { Steps<String>.done("\($0)!") }
+        let steps = Steps<Int>.done(1).then { .done($0 + 1) }.map { $0 * 10 }.then {
+            Steps<String>.done("\($0)!")
+        }
         #expect(Ending(steps).text == "20!")
         // A description: it may be run again.
         #expect(Ending(steps).text == "20!")
@@ -49,7 +51,10 @@ struct StepsTests {
         }
         #expect(Ending(skipped).text == "error: no")
         #expect(Ending(skipped.recover { error in .done(error.message.utf8.count) }).text == "2")
-        #expect(Ending(skipped.recover { _ throws(ClientError) in throw .invalid("worse") }).text == "error: worse")
+        #expect(
+            Ending(skipped.recover { _ throws(ClientError) in throw .invalid("worse") }).text
+                == "error: worse"
+        )
         #expect(Ending(Steps<Int>.done(3).recover { _ in .done(0) }).text == "3")
         #expect(Ending(Steps<Int>.begin { () throws(ClientError) in throw error }).text == "error: no")
         let thrownInThen = Steps<Int>.done(1).then { _ throws(ClientError) -> Steps<Int> in throw error }
@@ -75,7 +80,9 @@ struct StepsTests {
         #expect(error.detail.operation == "exec" && error.detail.path == "/a")
     }
 
-    @Test("an undoing happens after a failure and an interruption, in spite of the latter, and keeps the error")
+    @Test(
+        "an undoing happens after a failure and an interruption, in spite of the latter, and keeps the error"
+    )
     func onFailure() {
         let undone = Lock(0)
         let undo: @Sendable () -> Steps<Void> = {
@@ -115,7 +122,9 @@ struct StepsTests {
     @Test("a wait ends with its time, unless the value is there before")
     func timeout() {
         let latch = Latch<Int>()
-        func wait() -> Steps<Int> { .wait(for: latch, atMost: 5_000_000, timeout: ClientError(.timeout, "late")) }
+        func wait() -> Steps<Int> {
+            .wait(for: latch, atMost: 5_000_000, timeout: ClientError(.timeout, "late"))
+        }
         #expect(Ending(wait()).text == "error: late")
         latch.set(1)
         #expect(Ending(wait()).text == "1")
@@ -146,7 +155,9 @@ struct StepsTests {
             }
             for ending in endings.withLock({ $0 }) {
                 let text = ending.text
-                if !["\(round)", "error: late", "error: request cancelled"].contains(text) { Issue.record("\(text)") }
+                if !["\(round)", "error: late", "error: request cancelled"].contains(text) {
+                    Issue.record("\(text)")
+                }
                 if ending.count != 1 { Issue.record("\(ending.count) ends") }
             }
         }

@@ -9,7 +9,9 @@ import Testing
 struct CapturedOutputTests {
     private func capture(_ bound: Int, _ pieces: [(OutputChannel, [UInt8])]) -> CapturedOutput {
         let captured = CapturedOutput(bound: bound)
-        for (channel, bytes) in pieces { if let block = ByteBlock.copy(bytes) { captured.output(channel, block) } }
+        for (channel, bytes) in pieces {
+            if let block = ByteBlock.copy(bytes) { captured.output(channel, block) }
+        }
         captured.ended(.exited(code: 0))
         return captured
     }
@@ -18,7 +20,10 @@ struct CapturedOutputTests {
     func joined() {
         let result = capture(
             100,
-            [(.standardOutput, [1, 2]), (.standardError, [9]), (.standardOutput, []), (.standardOutput, [3])]
+            [
+                (.standardOutput, [1, 2]), (.standardError, [9]), (.standardOutput, []),
+                (.standardOutput, [3]),
+            ]
         ).take()
         #expect(result.output.map { Array($0.bytes) } == [1, 2, 3])
         #expect(result.error.map { Array($0.bytes) } == [9])

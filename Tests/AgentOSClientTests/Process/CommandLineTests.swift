@@ -8,7 +8,8 @@ struct CommandLineTests {
     static let direct: [(line: String, words: [String])] = [
         ("ls", ["ls"]), ("  ls   -l\t/tmp \r", ["ls", "-l", "/tmp"]), ("a\u{B}b\u{C}c", ["a", "b", "c"]),
         ("echo a=b", ["echo", "a=b"]), ("1a=b c", ["1a=b", "c"]), ("a-b=c", ["a-b=c"]), ("=x", ["=x"]),
-        ("echo if then", ["echo", "if", "then"]), ("./run.sh x", ["./run.sh", "x"]), ("echo a#b", ["echo", "a#b"]),
+        ("echo if then", ["echo", "if", "then"]), ("./run.sh x", ["./run.sh", "x"]),
+        ("echo a#b", ["echo", "a#b"]),
         ("echo ü\u{A0}x", ["echo", "ü\u{A0}x"]), ("ls ..", ["ls", ".."]), ("cdx", ["cdx"]),
         ("echo 100% a,b @c ^d", ["echo", "100%", "a,b", "@c", "^d"]),
     ]
@@ -23,9 +24,12 @@ struct CommandLineTests {
         "|&;<>()$`*?[]{}~'\"\\!".map { "echo a\($0)b" }
         + ["echo a\nb", "echo #x", "#x", "A=1 env", "A=", "_a1=b", "Z9_=x", " X=y z"]
         + [
-            ".", ":", "break", "cd", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift",
-            "times", "trap", "umask", "unset", "if", "then", "elif", "else", "fi", "for", "while", "until", "do",
-            "done", "case", "esac", "in", "function", "select", "time", "coproc", "alias", "bg", "command", "fg",
+            ".", ":", "break", "cd", "continue", "eval", "exec", "exit", "export", "readonly", "return",
+            "set", "shift",
+            "times", "trap", "umask", "unset", "if", "then", "elif", "else", "fi", "for", "while", "until",
+            "do",
+            "done", "case", "esac", "in", "function", "select", "time", "coproc", "alias", "bg", "command",
+            "fg",
             "getopts", "hash", "jobs", "local", "read", "source", "type", "ulimit", "unalias", "wait", "pwd",
         ].map { "  \($0) x" }
 
@@ -37,7 +41,10 @@ struct CommandLineTests {
     @Test("no command, and one that cannot be passed, are refused")
     func refused() {
         for line in ["", " ", "\t\n"] {
-            #expect(refusal { () throws(ClientError) in try CommandLine(parsing: line) } == "exec: command must not be empty")
+            #expect(
+                refusal { () throws(ClientError) in try CommandLine(parsing: line) }
+                    == "exec: command must not be empty"
+            )
         }
         let text = refusal { () throws(ClientError) in try CommandLine(parsing: "a\0b") }
         #expect(text == "exec: command contains a NUL byte")

@@ -10,7 +10,8 @@ struct InputMeterTests {
     /// What was written before, what comes, and whether it would block the sidecar.
     static let table: [(before: [Int], count: Int, blocks: Bool)] = [
         ([], 0, false), ([], 1, false), ([], pipe, false), ([], pipe + 1, false), ([], 245_760, false),
-        ([pipe], 1, true), ([pipe], 4096, true), ([pipe], 4097, true), ([pipe], 245_760, true), ([pipe], 0, false),
+        ([pipe], 1, true), ([pipe], 4096, true), ([pipe], 4097, true), ([pipe], 245_760, true),
+        ([pipe], 0, false),
         ([pipe - 1], 1, false), ([pipe - 1], 2, true), ([pipe - 1], 4096, true), ([pipe - 1], 4097, false),
         ([pipe - 4096], 4096, false), ([pipe - 4095], 4096, true), ([245_760], 1, true),
         (Array(repeating: 4096, count: 16), 1, true), (Array(repeating: 4096, count: 15), 4096, false),

@@ -21,13 +21,18 @@ struct ProcessOptionsTests {
 
     @Test("every option is taken")
     func all() throws {
-        let common = #""env":{"A":"1"},"cwd":"/tmp/","timeoutMs":0,"killGraceMs":20,"wasmPermissionTier":"read-only""#
+        let common =
+            #""env":{"A":"1"},"cwd":"/tmp/","timeoutMs":0,"killGraceMs":20,"wasmPermissionTier":"read-only""#
         for own in [#""maxOutputBytes":7"#, #""overflow":"ring","overflowBytes":4096"#] {
             let forSpawn = own.hasPrefix("\"overflow")
             let options = try ProcessOptions(document: "{\(common),\(own)}", forSpawn: forSpawn)
             #expect(options.environment.map(\.name) == ["A"] && options.directory == "/tmp")
             #expect(options.timeout == 0 && options.killGrace == 20_000_000 && options.tier == .readOnly)
-            if forSpawn { #expect(overflow(options) == "ring(bytes: 4096)") } else { #expect(options.captureBytes == 7) }
+            if forSpawn {
+                #expect(overflow(options) == "ring(bytes: 4096)")
+            } else {
+                #expect(options.captureBytes == 7)
+            }
         }
         #expect(try ProcessOptions(document: #"{"captureStdio":false}"#, forSpawn: false).captureBytes == 0)
         let ring = try ProcessOptions(document: #"{"overflow":"ring"}"#, forSpawn: true)
@@ -51,7 +56,10 @@ struct ProcessOptionsTests {
             "maxOutputBytes: unknown member; known are env, cwd, timeoutMs, killGraceMs, wasmPermissionTier, overflow, "
                 + "overflowBytes"
         ),
-        (#"{"overflowBytes":4095}"#, true, "overflowBytes: expected an integer from 4096 to 1099511627776, found 4095"),
+        (
+            #"{"overflowBytes":4095}"#, true,
+            "overflowBytes: expected an integer from 4096 to 1099511627776, found 4095"
+        ),
         (
             #"{"wasmPermissionTier":"readOnly"}"#, true,
             "wasmPermissionTier: expected one of full, read-write, read-only, isolated, found \"readOnly\""
@@ -60,7 +68,9 @@ struct ProcessOptionsTests {
 
     @Test("a document with one thing wrong is refused", arguments: refused)
     func refused(document: String, forSpawn: Bool, text: String) {
-        let found = refusal { () throws(ClientError) in _ = try ProcessOptions(document: document, forSpawn: forSpawn) }
+        let found = refusal { () throws(ClientError) in
+            _ = try ProcessOptions(document: document, forSpawn: forSpawn)
+        }
         #expect(found == text)
     }
 }

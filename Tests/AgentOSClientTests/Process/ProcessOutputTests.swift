@@ -58,7 +58,9 @@ struct ProcessOutputTests {
 
     private func send(_ output: ProcessOutput, _ counts: Int..., channel: OutputChannel = .standardOutput) {
         for count in counts {
-            if let block = ByteBlock.copy([UInt8](repeating: 1, count: count)) { output.output(channel, block) }
+            if let block = ByteBlock.copy([UInt8](repeating: 1, count: count)) {
+                output.output(channel, block)
+            }
         }
     }
 
@@ -94,7 +96,8 @@ struct ProcessOutputTests {
         output.giveBack(window)
         #expect(
             consumer.events.dropFirst() == [
-                "out 60", "out 40", "the output of the process was not taken in time: its last 6 bytes are missing",
+                "out 60", "out 40",
+                "the output of the process was not taken in time: its last 6 bytes are missing",
             ]
         )
     }
@@ -140,7 +143,10 @@ struct ProcessOutputTests {
         #expect(!consumer.events.contains("out 50"))
     }
 
-    @Test("at random: every byte is delivered or told as lost, in order, and the end is last", arguments: 0..<12 as Range<UInt64>)
+    @Test(
+        "at random: every byte is delivered or told as lost, in order, and the end is last",
+        arguments: 0..<12 as Range<UInt64>
+    )
     func random(seed: UInt64) {
         let isRing = seed % 2 == 0
         let output = output(isRing ? .ring(bytes: 300_000) : .keep(bytes: 1 << 40))
@@ -162,7 +168,9 @@ struct ProcessOutputTests {
             }
             var given = 0
             while true {
-                let (taken, hasEnded) = consumer.state.withLock { ($0.blocks.reduce(0) { $0 + $1.count }, !$0.ends.isEmpty) }
+                let (taken, hasEnded) = consumer.state.withLock {
+                    ($0.blocks.reduce(0) { $0 + $1.count }, !$0.ends.isEmpty)
+                }
                 if hasEnded { return }
                 if taken == given {
                     _ = Parallel.waits(limit: .milliseconds(1)) { false }

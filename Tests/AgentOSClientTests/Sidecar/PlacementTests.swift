@@ -26,7 +26,8 @@ struct PlacementTests {
             let uuid = id.dropFirst("agent-os-sidecar-".count)
             let groups = uuid.split(separator: "-", omittingEmptySubsequences: false)
             let isRight =
-                groups.map(\.count) == [8, 4, 4, 4, 12] && groups.allSatisfy { $0.allSatisfy { digits.contains($0) } }
+                groups.map(\.count) == [8, 4, 4, 4, 12]
+                && groups.allSatisfy { $0.allSatisfy { digits.contains($0) } }
                 && groups[2].first == "4" && Set("89ab").contains(groups[3].first ?? "x")
             if !isRight { Issue.record("\(id)") }
         }

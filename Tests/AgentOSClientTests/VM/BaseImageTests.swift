@@ -19,7 +19,9 @@ struct BaseImageTests {
         let modes = Dictionary(BaseImage.skeleton.map { ($0.path, $0.mode) }) { first, _ in first }
         #expect(modes.count == BaseImage.skeleton.count)
         #expect(modes["/tmp"] == 0o1777 && modes["/root"] == 0o700 && modes["/usr"] == 0o755)
-        #expect(BaseImage.isSkeleton("/home/user") && !BaseImage.isSkeleton("/") && !BaseImage.isSkeleton("/data"))
+        #expect(
+            BaseImage.isSkeleton("/home/user") && !BaseImage.isSkeleton("/") && !BaseImage.isSkeleton("/data")
+        )
     }
 
     @Test("the environment of guests has these names, sorted, and a PATH")

@@ -64,7 +64,10 @@ struct PermissionPolicyTests {
 
     static let refused: [(document: String, text: String)] = [
         ("[]", "permissions: expected an object, found an array"),
-        (#"{"disk":"allow"}"#, "permissions.disk: unknown member; known are fs, network, childProcess, process, env, tool"),
+        (
+            #"{"disk":"allow"}"#,
+            "permissions.disk: unknown member; known are fs, network, childProcess, process, env, tool"
+        ),
         (#"{"fs":"yes"}"#, "permissions.fs: expected one of allow, deny, ask, found \"yes\""),
         (#"{"fs":1}"#, "permissions.fs: expected an object, found an integer"),
         (#"{"fs":{"rules":[{}]}}"#, "permissions.fs.rules[0].mode: missing"),
@@ -85,6 +88,9 @@ struct PermissionPolicyTests {
     @Test("a policy with one thing wrong is refused", arguments: refused)
     func refused(document: String, text: String) throws {
         let value = try JSONReader.parse(document)
-        #expect(refusal { () throws(ClientError) in _ = try PermissionPolicy(value, place: "permissions") } == text)
+        #expect(
+            refusal { () throws(ClientError) in _ = try PermissionPolicy(value, place: "permissions") }
+                == text
+        )
     }
 }

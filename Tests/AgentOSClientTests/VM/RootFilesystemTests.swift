@@ -30,22 +30,32 @@ struct RootFilesystemTests {
 
     @Test("lowers are merged into one, the first occurrence of a path wins, of one list the last (hazard H5)")
     func merging() throws {
-        let first = Self.lower([Self.file("/a", "1"), Self.file("/b", "2"), Self.file("/a", "3")].joined(separator: ","))
-        let second = Self.lower([Self.file("/b", "4"), Self.file("/c", "5"), Self.file("/ours", "6")].joined(separator: ","))
+        let first = Self.lower(
+            [Self.file("/a", "1"), Self.file("/b", "2"), Self.file("/a", "3")].joined(separator: ",")
+        )
+        let second = Self.lower(
+            [Self.file("/b", "4"), Self.file("/c", "5"), Self.file("/ours", "6")].joined(separator: ",")
+        )
         let root = try root(#"{"lowers":[\#(first),{"kind":"bundled-base-filesystem"},\#(second)]}"#)
-        let ours: [RootFilesystemEntry] = [.file("/ours", "x", mode: 0o644), .file("/more", "y", mode: 0o644)]
+        let ours: [RootFilesystemEntry] = [
+            .file("/ours", "x", mode: 0o644), .file("/more", "y", mode: 0o644),
+        ]
         let descriptor = root.descriptor(readOnly: false, generated: ours)
         #expect(lowers(descriptor) == [["/b 2", "/a 3", "/c 5", "/ours 6"], ["base"], ["/more y"]])
         #expect(descriptor.mode == .ephemeral && !descriptor.disableDefaultBaseLayer)
         #expect(root.descriptor(readOnly: true, generated: []).mode == .readOnly)
-        #expect(lowers(RootFilesystem().descriptor(readOnly: false, generated: ours)) == [["/ours x", "/more y"]])
+        #expect(
+            lowers(RootFilesystem().descriptor(readOnly: false, generated: ours)) == [["/ours x", "/more y"]]
+        )
     }
 
     @Test("its options are read")
     func options() throws {
         let plain = try root("{}")
         #expect(!plain.isReadOnly && !plain.modeWasGiven && !plain.disablesBase)
-        let all = try root(#"{"type":"overlay","mode":"read-only","disableDefaultBaseLayer":true,"lowers":[]}"#)
+        let all = try root(
+            #"{"type":"overlay","mode":"read-only","disableDefaultBaseLayer":true,"lowers":[]}"#
+        )
         #expect(all.isReadOnly && all.modeWasGiven && all.disablesBase)
         #expect(all.descriptor(readOnly: true, generated: []).disableDefaultBaseLayer)
         #expect(try root(#"{"mode":"ephemeral"}"#).modeWasGiven)
@@ -54,12 +64,22 @@ struct RootFilesystemTests {
     @Test("generated entries come by depth and name, without what the base has (vm.md 6.2)")
     func generated() throws {
         let plain = RootFilesystem().generatedEntries(
-            readOnly: false, instructions: "text", commands: ["node", "ls"], mountPoints: ["/data"])
+            readOnly: false,
+            instructions: "text",
+            commands: ["node", "ls"],
+            mountPoints: ["/data"]
+        )
         #expect(plain.map(\.path) == ["/", "/etc/agentos", "/etc/agentos/instructions.md"])
         #expect(plain.last?.content == "text" && plain.last?.mode == 0o644)
         let locked = RootFilesystem().generatedEntries(
-            readOnly: true, instructions: "", commands: ["node", "ls", "ls"], mountPoints: ["/data", "/tmp"])
-        #expect(locked.map(\.path) == ["/", "/data", "/bin/ls", "/etc/agentos", "/etc/agentos/instructions.md"])
+            readOnly: true,
+            instructions: "",
+            commands: ["node", "ls", "ls"],
+            mountPoints: ["/data", "/tmp"]
+        )
+        #expect(
+            locked.map(\.path) == ["/", "/data", "/bin/ls", "/etc/agentos", "/etc/agentos/instructions.md"]
+        )
         #expect(locked[2].executable && locked[2].content == "#!/bin/sh\n# kernel command stub\n")
     }
 
@@ -67,7 +87,12 @@ struct RootFilesystemTests {
     func skeleton() throws {
         var root = RootFilesystem()
         root.disablesBase = true
-        let entries = root.generatedEntries(readOnly: true, instructions: "", commands: ["node"], mountPoints: ["/data"])
+        let entries = root.generatedEntries(
+            readOnly: true,
+            instructions: "",
+            commands: ["node"],
+            mountPoints: ["/data"]
+        )
         let paths = entries.map(\.path)
         #expect(Set(paths).count == paths.count)
         #expect(Set(BaseImage.skeleton.map(\.path)).isSubset(of: paths))
@@ -84,8 +109,13 @@ struct RootFilesystemTests {
         #expect(stub.encoding == .base64 && stub.content == "AA==" && !stub.executable)
         #expect(paths.contains("/bin/node"))
         // A base that is listed among the lowers is a base.
-        var listed = try self.root(#"{"disableDefaultBaseLayer":true,"lowers":[{"kind":"bundled-base-filesystem"}]}"#)
-        #expect(listed.generatedEntries(readOnly: false, instructions: "", commands: [], mountPoints: []).count == 3)
+        var listed = try self.root(
+            #"{"disableDefaultBaseLayer":true,"lowers":[{"kind":"bundled-base-filesystem"}]}"#
+        )
+        #expect(
+            listed.generatedEntries(readOnly: false, instructions: "", commands: [], mountPoints: []).count
+                == 3
+        )
         listed.isReadOnly = true
     }
 

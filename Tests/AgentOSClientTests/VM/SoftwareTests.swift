@@ -24,10 +24,15 @@ struct SoftwareTests {
     /// A folder of modules: a pack with its commands in `wasm`, a package with a name, a link to it.
     private func withModules(_ body: (String) throws -> Void) throws {
         try withTestFolder { path in
-            for name in ["node_modules", "node_modules/pack", "node_modules/pack/wasm", "node_modules/tool", "node_modules/@s", "node_modules/@s/x", "node_modules/.bin", "outside"] {
+            for name in [
+                "node_modules", "node_modules/pack", "node_modules/pack/wasm", "node_modules/tool",
+                "node_modules/@s", "node_modules/@s/x", "node_modules/.bin", "outside",
+            ] {
                 mkdir("\(path)/\(name)", 0o755)
             }
-            for name in ["ls", "cat", ".hidden"] { try writeFile("\(path)/node_modules/pack/wasm/\(name)", []) }
+            for name in ["ls", "cat", ".hidden"] {
+                try writeFile("\(path)/node_modules/pack/wasm/\(name)", [])
+            }
             try writeFile("\(path)/node_modules/tool/package.json", Array(#"{"name":"@s/tool"}"#.utf8))
             try writeFile("\(path)/node_modules/file", [])
             symlink("../outside", "\(path)/node_modules/linked")
@@ -42,7 +47,9 @@ struct SoftwareTests {
         try withModules { path in
             let found = try software(#"{"package":"pack"}"#, modules: path)
             #expect(found.kind == .commands && found.moduleName == nil && found.package == "pack")
-            #expect(found.root == "\(path)/node_modules/pack" && found.commandDirectory == "\(found.root)/wasm")
+            #expect(
+                found.root == "\(path)/node_modules/pack" && found.commandDirectory == "\(found.root)/wasm"
+            )
             #expect(found.commands == ["cat", "ls"])
             let byPath = try software(#"{"package":"\#(path)/node_modules/linked","version":"1"}"#)
             #expect(byPath.root == "\(path)/outside" && byPath.commandDirectory == byPath.root)
@@ -55,7 +62,9 @@ struct SoftwareTests {
         try withModules { path in
             let tool = try software(#"{"package":"tool","kind":"tool"}"#, modules: path)
             #expect(tool.moduleName == "@s/tool" && tool.commands == [] && tool.kind == .tool)
-            for manifest in ["{}", "", #"{"name":""}"#, #"{"name":".x"}"#, #"{"name":"a/../b"}"#, #"{"name":1}"#] {
+            for manifest in [
+                "{}", "", #"{"name":""}"#, #"{"name":".x"}"#, #"{"name":"a/../b"}"#, #"{"name":1}"#,
+            ] {
                 try writeFile("\(path)/node_modules/tool/package.json", Array(manifest.utf8))
                 let text = refusal { () throws(ClientError) in
                     try software(#"{"package":"tool","kind":"agent"}"#, modules: path).root
@@ -70,7 +79,11 @@ struct SoftwareTests {
         let found = try software(
             #"{"package":"/","permissions":{"isolated":["c"],"full":["a","b"],"readOnly":["d"],"readWrite":["e"]}}"#
         )
-        #expect(found.tiers.map { "\($0.command) \($0.tier)" } == ["a full", "b full", "e readWrite", "d readOnly", "c isolated"])
+        #expect(
+            found.tiers.map { "\($0.command) \($0.tier)" } == [
+                "a full", "b full", "e readWrite", "d readOnly", "c isolated",
+            ]
+        )
     }
 
     @Test("what cannot be found or read is refused")

@@ -33,9 +33,15 @@ struct VMConfigurationTests {
         let create = plain.createRequest
         #expect(create.runtime == .javaScript && create.rootFilesystem.mode == .ephemeral)
         #expect(create.metadata["env.HOME"] == "/home/user" && create.metadata.pairs.count == 11)
-        #expect(create.permissions.map { JSONWriter.text($0.json) } == JSONWriter.text(PermissionPolicy.allowAll.wire.json))
+        #expect(
+            create.permissions.map { JSONWriter.text($0.json) }
+                == JSONWriter.text(PermissionPolicy.allowAll.wire.json)
+        )
         let configure = plain.configureRequest
-        #expect(configure.mounts.isEmpty && configure.instructions.isEmpty && configure.commandPermissions.pairs.isEmpty)
+        #expect(
+            configure.mounts.isEmpty && configure.instructions.isEmpty
+                && configure.commandPermissions.pairs.isEmpty
+        )
         #expect(configure.moduleAccessCwd == nil && configure.projectedModules.isEmpty)
     }
 
@@ -71,15 +77,23 @@ struct VMConfigurationTests {
                 ]
             )
             #expect(configure.software.map(\.root) == ["\(path)/pack", "\(path)/m/node_modules/tool"])
-            #expect(configure.commandPermissions.pairs.count == 1 && configure.commandPermissions["grep"] == .full)
+            #expect(
+                configure.commandPermissions.pairs.count == 1 && configure.commandPermissions["grep"] == .full
+            )
             #expect(configure.moduleAccessCwd == "\(path)/m" && configure.instructions == ["More."])
             #expect(configure.allowedNodeBuiltins == ["fs"] && configure.loopbackExemptPorts == [80, 65_535])
-            #expect(Set(entries(configuration)).isSuperset(of: ["/bin/grep", "/bin/npm", "/data", "/__agentos/commands/000"]))
+            #expect(
+                Set(entries(configuration)).isSuperset(of: [
+                    "/bin/grep", "/bin/npm", "/data", "/__agentos/commands/000",
+                ])
+            )
             #expect(!entries(configuration).contains("/bin/node"))
         }
     }
 
-    @Test("a policy that denies writing everywhere makes the root read-only, for some paths it needs one (hazard H21)")
+    @Test(
+        "a policy that denies writing everywhere makes the root read-only, for some paths it needs one (hazard H21)"
+    )
     func readOnly() throws {
         #expect(try read(#"{"permissions":{"fs":"deny"}}"#).createRequest.rootFilesystem.mode == .readOnly)
         #expect(try read(#"{"permissions":{}}"#).isReadOnly)
@@ -93,7 +107,10 @@ struct VMConfigurationTests {
     }
 
     static let refused: [(document: String, text: String)] = [
-        (#"{"mounts":[{"path":"/a","plugin":{"id":"x"}},{"path":"/a/","plugin":{"id":"y"}}]}"#, "EEXIST: already mounted at /a"),
+        (
+            #"{"mounts":[{"path":"/a","plugin":{"id":"x"}},{"path":"/a/","plugin":{"id":"y"}}]}"#,
+            "EEXIST: already mounted at /a"
+        ),
         (#"{"mounts":[{"path":"/a"}]}"#, "mounts[0].plugin: missing"),
         (#"{"software":[{"package":"/"},{}]}"#, "software[1].package: missing or empty"),
         (#"{"moduleAccessCwd":"/none/at/all"}"#, "moduleAccessCwd: directory not found: /none/at/all"),
@@ -109,8 +126,14 @@ struct VMConfigurationTests {
             #"{"allowedNodeBuiltins":[]}"#,
             "allowedNodeBuiltins must not be empty; the sidecar reads an empty list as its default set"
         ),
-        (#"{"loopbackExemptPorts":[0]}"#, "loopbackExemptPorts[0]: expected an integer from 1 to 65535, found 0"),
-        (#"{"loopbackExemptPorts":[1,65536]}"#, "loopbackExemptPorts[1]: expected an integer from 1 to 65535, found 65536"),
+        (
+            #"{"loopbackExemptPorts":[0]}"#,
+            "loopbackExemptPorts[0]: expected an integer from 1 to 65535, found 0"
+        ),
+        (
+            #"{"loopbackExemptPorts":[1,65536]}"#,
+            "loopbackExemptPorts[1]: expected an integer from 1 to 65535, found 65536"
+        ),
         (#"{"stdinGuard":1}"#, "stdinGuard: expected true or false, found an integer"),
         (#"{"permissions":"allow"}"#, "permissions: expected an object, found a string"),
     ]
@@ -125,7 +148,8 @@ struct VMConfigurationTests {
         arguments: ["rootFilesystem", "metadata", "readyTimeoutMs", "stdinGuard"]
     )
     func reconfigures(name: String) throws {
-        let text = refusal { () throws(ClientError) in _ = try read("{\"\(name)\":null}", reconfigures: true) }
+        let text = refusal { () throws(ClientError) in _ = try read("{\"\(name)\":null}", reconfigures: true)
+        }
         #expect(text.hasPrefix("\(name): unknown member; known are software, "))
         _ = try read("{\"\(name)\":null}")
         _ = try read(#"{"mounts":[],"additionalInstructions":"x"}"#, reconfigures: true)
