@@ -32,16 +32,30 @@ package struct OutgoingFrame: Sendable {
 /// While the socket takes everything, small frames run together in one buffer and go out in one call. Once it is
 /// full they are kept apart, so that one can be taken back, overtaken or left to expire.
 struct WriteQueue: Sendable {
+    /// A frame without its bytes, so that it is still urgent and still expires when it comes back unsent.
+    struct Outline: Sendable {
+        let id: Int64
+        let size: Int
+        let isUrgent: Bool
+        let expires: MonotonicTime?
+
+        init(_ frame: OutgoingFrame) {
+            (id, size, isUrgent, expires) = (frame.id, frame.size, frame.isUrgent, frame.expires)
+        }
+    }
+
     /// What one sender has taken out and is about to send.
     struct Batch: Sendable {
         var chunks: [[UInt8]]
-        var frames: [(id: Int64, size: Int)]
+        var frames: [Outline]
+        /// The first frame is the rest of one that was begun before.
+        var firstHasBegun = false
     }
 
     private static let runTogether = 4096
 
     private var chunks: [[UInt8]] = []
-    private var frames: [(id: Int64, size: Int)] = []
+    private var frames: [Outline] = []
     /// Only while the socket is full. The first entry may have been sent in part.
     private var backlog: [OutgoingFrame] = []
     private var frontHasBegun = false
@@ -65,7 +79,7 @@ struct WriteQueue: Sendable {
             backlog.insert(frame, at: position)
             return
         }
-        frames.append((frame.id, size))
+        frames.append(Outline(frame))
         for part in frame.parts {
             if part.count <= Self.runTogether, let last = chunks.indices.last, chunks[last].count <= 16 * Self.runTogether {
                 chunks[last] += part
@@ -89,11 +103,13 @@ struct WriteQueue: Sendable {
                     return false
                 }.map(\.element)
             }
+            let firstHasBegun = frontHasBegun
             backlog = []
             frontHasBegun = false
             if !entries.isEmpty {
                 isWriting = true
-                return Batch(chunks: entries.flatMap(\.parts), frames: entries.map { ($0.id, $0.size) })
+                return Batch(
+                    chunks: entries.flatMap(\.parts), frames: entries.map { Outline($0) }, firstHasBegun: firstHasBegun)
             }
         }
         guard !chunks.isEmpty else { return nil }
@@ -106,7 +122,10 @@ struct WriteQueue: Sendable {
     mutating func finish(_ batch: Batch, sent: Int, isFull: Bool) -> Bool {
         isWriting = false
         queuedBytes -= sent
-        guard isFull else { return !chunks.isEmpty }
+        guard isFull else {
+            if isClosed { queuedBytes = 0 }
+            return !chunks.isEmpty
+        }
         isBlocked = true
         let late = Self.split(Batch(chunks: chunks, frames: frames), from: 0).frames
         (chunks, frames) = ([], [])
@@ -155,13 +174,13 @@ struct WriteQueue: Sendable {
         var consumed = sent
         var result: [OutgoingFrame] = []
         var firstHasBegun = false
-        for (id, size) in batch.frames {
-            if consumed >= size {
-                consumed -= size
+        for outline in batch.frames {
+            if consumed >= outline.size {
+                consumed -= outline.size
                 continue
             }
-            if result.isEmpty { firstHasBegun = consumed > 0 }
-            var wanted = size - consumed
+            if result.isEmpty { firstHasBegun = consumed > 0 || (sent == 0 && batch.firstHasBegun) }
+            var wanted = outline.size - consumed
             consumed = 0
             var parts: [[UInt8]] = []
             while wanted > 0, let chunk = bytes.first {
@@ -174,7 +193,9 @@ struct WriteQueue: Sendable {
                     offset = 0
                 }
             }
-            result.append(OutgoingFrame(id: id, parts: parts))
+            var frame = OutgoingFrame(id: outline.id, parts: parts)
+            (frame.isUrgent, frame.expires) = (outline.isUrgent, outline.expires)
+            result.append(frame)
         }
         return (result, firstHasBegun)
     }

@@ -139,10 +139,12 @@ struct DoorbellShimTests {
                     } else {
                         total.withLock { $0 += Int(items) }
                     }
-                    let taken = Bool.random(using: &generator) ? total.withLock { count in
-                        defer { count = 0 }
-                        return count
-                    } : 0
+                    let taken =
+                        Bool.random(using: &generator)
+                        ? total.withLock { count in
+                            defer { count = 0 }
+                            return count
+                        } : 0
                     aos_shim_doorbell_add(bell, Int32(-taken))
                     switch Int.random(in: 0..<8, using: &generator) {
                     case 0: aos_shim_doorbell_wake(key)
@@ -180,10 +182,13 @@ struct DoorbellShimTests {
         let woken = Lock(0)
         Parallel.run(4) { index in
             if index > 0 {
-                while !isOver.withLock({ $0 }) { aos_shim_doorbell_wake(key) }
+                while !isOver.withLock({ $0 }) {
+                    for _ in 0..<100 { aos_shim_doorbell_wake(key) }
+                    sched_yield()
+                }
                 return
             }
-            for _ in 0..<5_000 {
+            for _ in 0..<500 {
                 let bell = aos_shim_doorbell_create()
                 if bell < 0 { continue }
                 aos_shim_doorbell_set_key(bell, key)
@@ -197,6 +202,6 @@ struct DoorbellShimTests {
             }
             isOver.withLock { $0 = true }
         }
-        #expect(woken.withLock { $0 } > 1000)
+        #expect(woken.withLock { $0 } > 20)
     }
 }

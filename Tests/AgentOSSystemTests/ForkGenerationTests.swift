@@ -19,7 +19,9 @@ func forked(_ body: () -> Int32) -> Int32 {
 
 @Suite("ForkGeneration")
 struct ForkGenerationTests {
-    @Test("a forked child is of the next generation, its child of the one after; handlers run around each fork")
+    @Test(
+        "a forked child is of the next generation, its child of the one after; handlers run around each fork"
+    )
     func generations() throws {
         try FreshProcess.run("ForkGenerationTests/generations") {
             let events = Lock<[String]>([])

@@ -89,10 +89,12 @@ struct TemporaryDirectoryTests {
             #expect(
                 try AgentOSTestSupport.folder(folder).sorted() == [
                     "agentos-other", "agentos-sidecar-alive", "agentos-sidecar-file", "agentos-sidecar-late",
-                    "agentos-sidecar-link", "agentos-sidecar-nolock",
+                    "agentos-sidecar-nolock",
                 ]
             )
+            // A link went as a link: what it led to is whole.
             #expect(mode("\(folder)/agentos-other/.owner") != nil)
+            #expect(mode("\(folder)/agentos-other/locked") == 0)
         }
     }
 

@@ -31,33 +31,23 @@ struct WakeWordTests {
 
     @Test("of `read` and `done` from two threads `done` always arrives, and at most one `read` before it")
     func readAgainstDone() {
-        let current = Lock<(round: Int, word: WakeWord)?>(nil)
         let wrong = Lock(0)
-        let arrived = Lock(0)
-        Parallel.run(3) { index in
-            if index < 2 {
-                for round in 0..<Self.rounds / 20 {
-                    var word: WakeWord?
-                    while word == nil {
-                        word = current.withLock { $0.flatMap { $0.round == round ? $0.word : nil } }
+        for _ in 0..<100 {
+            let words = (0..<200).map { _ in WakeWord() }
+            Parallel.run(3) { index in
+                for word in words {
+                    if index < 2 {
+                        word.wake(index == 0 ? .read : .done)
+                        continue
                     }
-                    word?.wake(index == 0 ? .read : .done)
-                    arrived.withLock { $0 += 1 }
+                    var reads = 0
+                    var signal = word.sleep(until: Self.late)
+                    while signal == .read {
+                        reads += 1
+                        signal = word.sleep(until: Self.late)
+                    }
+                    if reads > 1 || signal != .done || !word.isDone { wrong.withLock { $0 += 1 } }
                 }
-                return
-            }
-            for round in 0..<Self.rounds / 20 {
-                let word = WakeWord()
-                current.withLock { $0 = (round, word) }
-                var reads = 0
-                while true {
-                    let signal = word.sleep(until: Self.late)
-                    if signal == .done { break }
-                    if signal == .read { reads += 1 } else { wrong.withLock { $0 += 1 } }
-                    if signal == .none { break }
-                }
-                if reads > 1 || !word.isDone { wrong.withLock { $0 += 1 } }
-                while arrived.withLock({ $0 }) < 2 * (round + 1) {}
             }
         }
         #expect(wrong.withLock { $0 } == 0)
@@ -108,25 +98,20 @@ struct WakeWordTests {
 
     @Test("time-outs that race with wake-ups lose none")
     func timeoutRace() {
-        let current = Lock<WakeWord?>(nil)
-        let isOver = Lock(false)
         let missing = Lock(0)
-        Parallel.run(2) { index in
-            if index == 1 {
-                while !isOver.withLock({ $0 }) {
-                    if let word = current.withLock({ $0.take() }) { word.wake(.done) }
+        for round in 0..<100 {
+            let words = (0..<200).map { _ in WakeWord() }
+            Parallel.run(2) { index in
+                for word in words {
+                    if index == 1 {
+                        word.wake(.done)
+                    } else if word.sleep(until: .now.adding(UInt64(round) * 100)) != .done,
+                        word.sleep(until: Self.late) != .done
+                    {
+                        missing.withLock { $0 += 1 }
+                    }
                 }
-                return
             }
-            for round in 0..<20_000 {
-                let word = WakeWord()
-                current.withLock { $0 = word }
-                if word.sleep(until: .now.adding(UInt64(round % 50) * 200)) == .done { continue }
-                if current.withLock({ $0.take() }) != nil { continue }
-                // It was taken to be woken: that must come.
-                if word.sleep(until: Self.late) != .done { missing.withLock { $0 += 1 } }
-            }
-            isOver.withLock { $0 = true }
         }
         #expect(missing.withLock { $0 } == 0)
     }

@@ -29,7 +29,9 @@ package enum Parallel {
     }
 
     /// Waits until `condition` holds. False when it does not within the limit.
-    package static func waits(limit: Duration = .seconds(20), for condition: () throws -> Bool) rethrows -> Bool {
+    package static func waits(limit: Duration = .seconds(20), for condition: () throws -> Bool) rethrows
+        -> Bool
+    {
         let deadline = ContinuousClock.now + limit
         while try !condition() {
             if ContinuousClock.now > deadline { return false }

@@ -19,10 +19,12 @@ struct ChildExitTests {
     @Test(
         "a signal of Linux has its name",
         arguments: [
-            (SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGABRT, "SIGABRT"), (SIGBUS, "SIGBUS"), (SIGKILL, "SIGKILL"),
+            (SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGABRT, "SIGABRT"), (SIGBUS, "SIGBUS"),
+            (SIGKILL, "SIGKILL"),
             (SIGUSR1, "SIGUSR1"), (SIGSEGV, "SIGSEGV"), (SIGUSR2, "SIGUSR2"), (SIGPIPE, "SIGPIPE"),
             (SIGTERM, "SIGTERM"), (SIGCHLD, "SIGCHLD"), (SIGCONT, "SIGCONT"), (SIGSTOP, "SIGSTOP"),
-            (SIGURG, "SIGURG"), (SIGWINCH, "SIGWINCH"), (SIGIO, "SIGIO"), (SIGPWR, "SIGPWR"), (SIGSYS, "SIGSYS"),
+            (SIGURG, "SIGURG"), (SIGWINCH, "SIGWINCH"), (SIGIO, "SIGIO"), (SIGPWR, "SIGPWR"),
+            (SIGSYS, "SIGSYS"),
         ]
     )
     func name(number: Int32, name: String) { #expect(SignalName.text(number) == name) }

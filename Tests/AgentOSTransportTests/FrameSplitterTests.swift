@@ -10,7 +10,9 @@ struct FrameSplitterTests {
     private struct Refusal: Error, Equatable {}
 
     /// Feeds bytes as fast as the splitter has room, at most `step` at a time, and collects what comes out.
-    private func feed(_ splitter: inout FrameSplitter, _ bytes: [UInt8], step: () -> Int) -> FrameSplitter.Batch {
+    private func feed(_ splitter: inout FrameSplitter, _ bytes: [UInt8], step: () -> Int)
+        -> FrameSplitter.Batch
+    {
         var all = FrameSplitter.Batch()
         var offset = 0
         while offset < bytes.count {
@@ -58,7 +60,10 @@ struct FrameSplitterTests {
         #expect(splitter.torn == nil)
     }
 
-    @Test("frames of all sizes in pieces of all sizes are the same frames", arguments: 0..<20 as Range<UInt64>)
+    @Test(
+        "frames of all sizes in pieces of all sizes are the same frames",
+        arguments: 0..<20 as Range<UInt64>
+    )
     func random(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         var sizes: [Int] = []
@@ -77,7 +82,8 @@ struct FrameSplitterTests {
         let found = batch.frames.compactMap { Frames.content($0) }
         #expect(found.map(\.id) == Array(1...60))
         #expect(found.map(\.text.utf8.count) == sizes)
-        for (index, entry) in found.enumerated() where !entry.text.utf8.allSatisfy({ $0 == 97 + UInt8(index % 3) }) {
+        for (index, entry) in found.enumerated()
+        where !entry.text.utf8.allSatisfy({ $0 == 97 + UInt8(index % 3) }) {
             Issue.record("frame \(index) has other bytes")
         }
         #expect(splitter.torn == nil)
@@ -97,7 +103,9 @@ struct FrameSplitterTests {
         }
         #expect(largest <= 64 * 1024)
         var huge = FrameSplitter(limit: 1000)
-        #expect(feed(&huge, [0xFF, 0xFF, 0xFF, 0xFF]) { 1 }.error == .tooLarge(size: 0xFFFF_FFFF, limit: 1000))
+        #expect(
+            feed(&huge, [0xFF, 0xFF, 0xFF, 0xFF]) { 1 }.error == .tooLarge(size: 0xFFFF_FFFF, limit: 1000)
+        )
     }
 
     @Test("a payload of exactly the limit is accepted, also when the limit has grown meanwhile")
@@ -106,7 +114,9 @@ struct FrameSplitterTests {
         var splitter = FrameSplitter(limit: bytes.count - 4)
         #expect(feed(&splitter, bytes) { 100 }.frames.count == 1)
         splitter.limit = bytes.count - 5
-        #expect(feed(&splitter, bytes) { 100 }.error == .tooLarge(size: bytes.count - 4, limit: bytes.count - 5))
+        #expect(
+            feed(&splitter, bytes) { 100 }.error == .tooLarge(size: bytes.count - 4, limit: bytes.count - 5)
+        )
         var growing = FrameSplitter(limit: 10)
         growing.limit = 1 << 20
         #expect(feed(&growing, bytes) { 100 }.frames.count == 1)

@@ -27,7 +27,9 @@ struct StandardErrorTailTests {
             ("two\nlines\r\n", "two\nlines"),
         ]
     )
-    func trimmed(written: String, shown: String) throws { #expect(try tail(Array(written.utf8)).text == shown) }
+    func trimmed(written: String, shown: String) throws {
+        #expect(try tail(Array(written.utf8)).text == shown)
+    }
 
     @Test("bytes that are no UTF-8 are replaced")
     func badUTF8() throws {
@@ -52,10 +54,12 @@ struct StandardErrorTailTests {
 
     @Test("without a line start within 512 bytes the text is cut where it is")
     func noLine() throws {
-        let near = String(repeating: "a", count: 4000) + String(repeating: "b", count: 511) + "\n"
+        let near =
+            String(repeating: "a", count: 4000) + String(repeating: "b", count: 511) + "\n"
             + String(repeating: "c", count: 3584)
         #expect(try tail(Array(near.utf8)).text == String(repeating: "c", count: 3584))
-        let far = String(repeating: "a", count: 4000) + String(repeating: "b", count: 512) + "\n"
+        let far =
+            String(repeating: "a", count: 4000) + String(repeating: "b", count: 512) + "\n"
             + String(repeating: "c", count: 3583)
         let shown = try tail(Array(far.utf8)).text
         #expect(shown.utf8.count == 4096)

@@ -13,7 +13,9 @@ struct TimerQueueTests {
     func order() {
         var queue = TimerQueue()
         let ran = Lock<[String]>([])
-        func add(_ name: String, _ at: UInt64) { _ = queue.add(time(at)) { ran.withLock { $0.append(name) } } }
+        func add(_ name: String, _ at: UInt64) {
+            _ = queue.add(time(at)) { ran.withLock { $0.append(name) } }
+        }
         #expect(queue.isEmpty)
         #expect(queue.nextDeadline() == nil)
         for (name, at) in [("c", 30), ("a", 10), ("d", 40), ("b", 20), ("c2", 30)] as [(String, UInt64)] {
@@ -70,7 +72,9 @@ struct TimerQueueTests {
             default:
                 now += UInt64.random(in: 0...20, using: &generator)
                 for action in queue.due(time(now)) { action() }
-                let due = model.filter { $0.deadline <= now }.sorted { ($0.deadline, $0.id) < ($1.deadline, $1.id) }
+                let due = model.filter { $0.deadline <= now }.sorted {
+                    ($0.deadline, $0.id) < ($1.deadline, $1.id)
+                }
                 model.removeAll { $0.deadline <= now }
                 let found = ran.withLock { list in
                     defer { list = [] }

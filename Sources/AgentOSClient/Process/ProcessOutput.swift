@@ -19,6 +19,7 @@ package final class ProcessOutput: OutputSink {
     /// Bytes that may be with the consumer before it gives some back.
     package static let window: Int = 1 << 20
 
+
     private struct Chunk: Sendable {
         let channel: OutputChannel
         var block: ByteBlock
@@ -113,7 +114,9 @@ package final class ProcessOutput: OutputSink {
     private static func next(_ state: inout State) -> Delivery? {
         guard !state.isDelivering, !state.isOver else { return nil }
         let delivery: Delivery
-        if state.droppedBytes > 0, state.outstanding < window {
+        // Being told of a loss takes no room: it does not wait where nothing but the end is left.
+        let isAtEnd = state.end != nil && state.waiting.isEmpty
+        if state.droppedBytes > 0, state.outstanding < window || isAtEnd {
             delivery = .lost(state.droppedBytes)
             state.droppedBytes = 0
         } else if !state.waiting.isEmpty {

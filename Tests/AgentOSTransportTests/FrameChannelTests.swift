@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSSystem
+import AgentOSTestSupport
+import AgentOSWire
+import Glibc
+import Testing
+
+@testable import AgentOSTransport
+
+/// Who gets what a channel reads: answers by their numbers, and all ends.
+final class ChannelReceiver: FrameReceiver {
+    struct State: Sendable {
+        var waiting: [Int64: WakeWord] = [:]
+        var answers: [Int64: String] = [:]
+        var ends: [ChannelEnd] = []
+        var writeErrors: [SystemError] = []
+        var inside = 0
+        var overlaps = 0
+    }
+    let state: Lock<State> = Lock(State())
+    let finish: @Sendable (WakeWord) -> Void
+    init(_ finish: @escaping @Sendable (WakeWord) -> Void = { $0.wake(.done) }) { self.finish = finish }
+
+    func received(_ frames: [InboundFrame]) {
+        state.withLock { state in
+            state.inside += 1
+            if state.inside > 1 { state.overlaps += 1 }
+        }
+        for frame in frames {
+            guard let content = Frames.content(frame) else { continue }
+            let word = state.withLock { state in
+                state.answers[content.id] = content.text
+                return state.waiting.removeValue(forKey: content.id)
+            }
+            if let word { finish(word) }
+        }
+        state.withLock { $0.inside -= 1 }
+    }
+    func channelEnded(_ end: ChannelEnd) { state.withLock { $0.ends.append(end) } }
+    func writingFailed(_ error: SystemError) { state.withLock { $0.writeErrors.append(error) } }
+}
+
+@Suite("FrameChannel")
+struct FrameChannelTests {
+    /// A channel, and the peer's two ends of it.
+    struct Pipe {
+        let channel: FrameChannel
+        let receiver: ChannelReceiver
+        let input: OwnedDescriptor
+        let output: OwnedDescriptor
+    }
+
+    private func pipe() throws -> Pipe {
+        let toPeer = try SystemCall.socketPair()
+        let fromPeer = try SystemCall.socketPair()
+        let channel = try FrameChannel(output: toPeer.ours, input: fromPeer.ours, limit: 1 << 20)
+        let receiver = ChannelReceiver { [weak channel] word in channel?.finish(word) }
+        try channel.start(receiver)
+        return Pipe(channel: channel, receiver: receiver, input: toPeer.theirs, output: fromPeer.theirs)
+    }
+
+    /// Reads requests and answers each with its own number, until end of file.
+    private static func echo(_ input: Int32, _ output: Int32) {
+        var buffer: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = Glibc.read(input, &room, room.count)
+            if count <= 0 { return }
+            buffer += room[..<count]
+            var answers: [UInt8] = []
+            while buffer.count >= 4 {
+                let size = buffer[..<4].reduce(0) { $0 << 8 | Int($1) }
+                guard buffer.count >= 4 + size else { break }
+                let offset = FrameCodec.requestIDOffset
+                let id = buffer[offset..<offset + 8].reversed().reduce(Int64(0)) { $0 << 8 | Int64($1) }
+                answers += (try? Frames.response(id, "answer \(id)")) ?? []
+                buffer.removeFirst(4 + size)
+            }
+            var sent = 0
+            while sent < answers.count {
+                let count = answers.withUnsafeBytes {
+                    Glibc.write(output, $0.baseAddress?.advanced(by: sent), $0.count - sent)
+                }
+                if count <= 0 { return }
+                sent += count
+            }
+        }
+    }
+
+    @Test("eight threads wait for 20,000 answers of one peer, and none hangs")
+    func stress() throws {
+        let pipe = try pipe()
+        let (channel, receiver) = (pipe.channel, pipe.receiver)
+        let request = try Frames.request()
+        let wrong = Lock<[String]>([])
+        let (input, output) = (pipe.input.number, pipe.output.number)
+        let left = Lock(8)
+        Parallel.run(9) { index in
+            if index == 8 { return Self.echo(input, output) }
+            for round in 0..<2500 {
+                let word = WakeWord()
+                let outcome = channel.send([request]) { id in
+                    receiver.state.withLock { $0.waiting[id] = word }
+                    return true
+                }
+                guard case .sent(let id) = outcome else { return wrong.withLock { $0.append("closed") } }
+                let isDone = channel.wait(word, until: .now.adding(30_000_000_000))
+                let answer = receiver.state.withLock { $0.answers.removeValue(forKey: id) }
+                if !isDone || answer != "answer \(id)" {
+                    return wrong.withLock {
+                        $0.append("thread \(index), round \(round): \(answer ?? "none")")
+                    }
+                }
+            }
+            if left.withLock({
+                $0 -= 1
+                return $0
+            }) == 0 {
+                channel.endWriting()
+            }
+        }
+        #expect(wrong.withLock { $0 } == [])
+        #expect(receiver.state.withLock { $0.overlaps } == 0)
+        #expect(receiver.state.withLock { $0.waiting.isEmpty })
+        channel.stop()
+    }
+
+    @Test("answers that nobody waits for are read by the I/O thread")
+    func nobodyWaits() throws {
+        let pipe = try pipe()
+        for id in 1...3 as ClosedRange<Int64> {
+            let bytes = try Frames.response(id)
+            write(pipe.output.number, bytes, bytes.count)
+            #expect(Parallel.waits { pipe.receiver.state.withLock { $0.answers[id] != nil } })
+            // After a waiter has read, the I/O thread comes back by itself.
+            #expect(!pipe.channel.wait(WakeWord(), until: .now.adding(1_000_000)))
+        }
+        pipe.channel.stop()
+    }
+
+    @Test("a wait ends with its time, and when its word is finished from another thread")
+    func waitEnds() throws {
+        let pipe = try pipe()
+        let channel = pipe.channel
+        let before = MonotonicTime.now
+        #expect(!channel.wait(WakeWord(), until: before.adding(20_000_000)))
+        #expect(MonotonicTime.now.since(before) >= 20_000_000)
+        let words = Lock<[WakeWord]>([])
+        let woken = Lock(0)
+        Parallel.run(5) { index in
+            if index == 4 {
+                _ = Parallel.waits { words.withLock { $0.count } == 4 }
+                poll(nil, 0, 10)
+                for word in words.withLock({ $0 }) { channel.finish(word) }
+                return
+            }
+            let word = WakeWord()
+            words.withLock { $0.append(word) }
+            if channel.wait(word, until: .now.adding(30_000_000_000)) { woken.withLock { $0 += 1 } }
+        }
+        #expect(woken.withLock { $0 } == 4)
+        channel.stop()
+    }
+
+    @Test("end of file and garbage end the channel once; who waits on goes on waiting for its word alone")
+    func ends() throws {
+        for (bytes, expected) in [([], "end"), ([0, 0], "torn 2 of 4"), ([0, 0, 0, 1, 0xEE], "bad")]
+            as [([UInt8], String)]
+        {
+            let pipe = try pipe()
+            write(pipe.output.number, bytes, bytes.count)
+            SystemCall.endWriting(pipe.output.number)
+            #expect(!pipe.channel.wait(WakeWord(), until: .now.adding(50_000_000)))
+            #expect(Parallel.waits { pipe.receiver.state.withLock { !$0.ends.isEmpty } })
+            let ends = pipe.receiver.state.withLock { $0.ends }.map { end in
+                switch end {
+                case .endOfFile(nil): "end"
+                case .endOfFile(.some(let torn)): "torn \(torn.got) of \(torn.wanted)"
+                case .badFrame: "bad"
+                case .readFailed(let error): error.text
+                }
+            }
+            #expect(ends == [expected])
+            pipe.channel.stop()
+        }
+    }
+
+    @Test("what a full socket does not take goes out when it takes again, whole and in order")
+    func backpressure() throws {
+        let pipe = try pipe()
+        let channel = pipe.channel
+        var large = try Frames.request()
+        large += [UInt8](repeating: 0x61, count: 500_000)
+        withUnsafeBytes(of: UInt32(large.count - 4).bigEndian) { prefix in
+            for index in 0..<4 { large[index] = prefix[index] }
+        }
+        var ids: [Int64] = []
+        for _ in 0..<20 {
+            if case .sent(let id) = channel.send([large], register: { _ in true }) { ids.append(id) }
+        }
+        #expect(ids == Array(1...20))
+        #expect(channel.queuedBytes > 0)
+        #expect(channel.withdraw(20))
+        #expect(!channel.withdraw(1))
+        channel.sendUrgently([0, 0, 0, 1, 0x7B], expires: nil)
+        channel.sendUrgently([0, 0, 0, 1, 0x7D], expires: MonotonicTime(nanoseconds: 1))
+        var received: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 1 << 20)
+        var found: [Int64] = []
+        var urgent: [UInt8] = []
+        while found.count < 19 || urgent.isEmpty {
+            let count = read(pipe.input.number, &room, room.count)
+            if count <= 0 { break }
+            received += room[..<count]
+            while received.count >= 4 {
+                let size = received[..<4].reduce(0) { $0 << 8 | Int($1) }
+                guard received.count >= 4 + size else { break }
+                if size == 1 {
+                    urgent.append(received[4])
+                } else {
+                    found.append(Int64(received[FrameCodec.requestIDOffset]))
+                }
+                received.removeFirst(4 + size)
+            }
+        }
+        #expect(found == Array(1...19))
+        #expect(urgent == [0x7B])
+        #expect(channel.expiredFrames == 1)
+        #expect(Parallel.waits { channel.queuedBytes == 0 })
+        channel.endWriting()
+        #expect(read(pipe.input.number, &room, 1) == 0)
+        channel.stop()
+    }
+
+    @Test("a request that is refused has no number; after the end nothing is sent")
+    func closed() throws {
+        let pipe = try pipe()
+        let request = try Frames.request()
+        func sent(_ accept: Bool) -> Int64? {
+            if case .sent(let id) = pipe.channel.send([request], register: { _ in accept }) { return id }
+            return nil
+        }
+        #expect(sent(false) == nil)
+        #expect(sent(true) == 1)
+        pipe.channel.endWriting()
+        #expect(sent(true) == nil)
+        pipe.channel.stop()
+    }
+
+    @Test("a peer that does not read any more is an error, told once")
+    func writingFails() throws {
+        let pipe = try pipe()
+        let request = try Frames.request()
+        SystemCall.endWriting(pipe.output.number)
+        shutdown(pipe.input.number, Int32(SHUT_RD))
+        #expect(
+            Parallel.waits {
+                _ = pipe.channel.send([request]) { _ in true }
+                return pipe.receiver.state.withLock { !$0.writeErrors.isEmpty }
+            }
+        )
+        _ = pipe.channel.send([request]) { _ in true }
+        #expect(pipe.receiver.state.withLock { $0.writeErrors } == [SystemError(EPIPE)])
+        pipe.channel.stop()
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSSystem
+import Testing
+
+@testable import AgentOSTransport
+
+@Suite("ReaderRole: every transition of the value")
+struct ReaderRoleTests {
+    private func text(_ entry: ReaderRole.Entry) -> String {
+        switch entry {
+        case .read(let disarm): disarm ? "read, disarm" : "read"
+        case .sleep: "sleep"
+        }
+    }
+
+    /// What a succession says, with the waiters by their numbers.
+    private func text(_ succession: ReaderRole.Succession, _ words: [WakeWord]) -> String {
+        switch succession {
+        case .handOver(let word): "to \(words.firstIndex { $0 === word } ?? -1)"
+        case .tick: "tick"
+        case .nothing: "nothing"
+        }
+    }
+
+    @Test("the first waiter reads, the others sleep, and the role goes on in their order")
+    func order() {
+        var role = ReaderRole()
+        let words = (0..<4).map { _ in WakeWord() }
+        #expect(role.readingWaiter == nil)
+        #expect(text(role.enter(words[0])) == "read")
+        for word in words[1...] { #expect(text(role.enter(word)) == "sleep") }
+        #expect(role.readingWaiter === words[0])
+        // One gives up asleep: it is passed over.
+        let hasRole = role.awake(words[2])
+        #expect(!hasRole)
+        #expect(text(role.leave(), words) == "to 1")
+        // It has the role before it wakes up.
+        #expect(role.readingWaiter === words[1])
+        let second = role.awake(words[1])
+        #expect(second)
+        #expect(text(role.leave(), words) == "to 3")
+        #expect(text(role.leave(), words) == "tick")
+        #expect(role.readingWaiter == nil)
+        // A tick is due already.
+        #expect(text(role.enter(words[0])) == "read")
+        #expect(text(role.leave(), words) == "nothing")
+    }
+
+    @Test("the I/O thread reads when nobody else does, and hands over to one who came meanwhile")
+    func ioThread() {
+        var role = ReaderRole()
+        let words = (0..<2).map { _ in WakeWord() }
+        let isArmed = role.arm()
+        let again = role.arm()
+        #expect(isArmed && !again && role.isArmed)
+        let enters = role.enterAsIOThread()
+        #expect(enters)
+        let twice = role.enterAsIOThread()
+        #expect(!twice)
+        #expect(text(role.enter(words[0])) == "sleep")
+        #expect(role.readingWaiter == nil)
+        #expect(text(role.leave(), words) == "to 0")
+        let disarms = role.disarmForWaiter()
+        let disarmsAgain = role.disarmForWaiter()
+        #expect(disarms && !disarmsAgain && !role.isArmed)
+        let asIOThread = role.enterAsIOThread()
+        #expect(!asIOThread, "a waiter reads")
+        #expect(text(role.leave(), words) == "tick")
+    }
+
+    @Test("while it stays armed the I/O thread needs no tick after its own turn")
+    func armedTurn() {
+        var role = ReaderRole()
+        _ = role.arm()
+        _ = role.enterAsIOThread()
+        #expect(text(role.leave(), []) == "nothing")
+        #expect(role.isArmed)
+    }
+
+    @Test("a waiter takes the descriptor from the I/O thread")
+    func disarm() {
+        var role = ReaderRole()
+        _ = role.arm()
+        #expect(text(role.enter(WakeWord())) == "read, disarm")
+        #expect(!role.isArmed)
+        let arms = role.arm()
+        #expect(!arms, "a waiter reads")
+    }
+
+    @Test("a tick hands the descriptor to the I/O thread when nobody has read since the last one")
+    func tick() {
+        var role = ReaderRole()
+        let word = WakeWord()
+        _ = role.enter(word)
+        #expect(text(role.leave(), []) == "tick")
+        // It was read since: once more, then it is time.
+        #expect(role.tick() == .none)
+        #expect(role.tick() == .some(true))
+        #expect(role.isArmed)
+        _ = role.enter(word)
+        #expect(text(role.leave(), []) == "tick", "the old one is over")
+    }
+
+    @Test("a tick under a reading waiter is over: that one starts the next")
+    func tickWhileReading() {
+        var role = ReaderRole()
+        let word = WakeWord()
+        _ = role.enter(word)
+        _ = role.leave()
+        _ = role.enter(word)
+        #expect(role.tick() == .some(false))
+        #expect(!role.isArmed)
+        #expect(text(role.leave(), []) == "tick")
+    }
+
+    @Test("a tick after somebody else armed the I/O thread arms nothing twice")
+    func tickWhenArmed() {
+        var role = ReaderRole()
+        _ = role.enter(WakeWord())
+        _ = role.leave()
+        let arms = role.arm()
+        #expect(arms)
+        #expect(role.tick() == .none)
+        #expect(role.tick() == .some(false))
+        #expect(role.isArmed)
+    }
+}
