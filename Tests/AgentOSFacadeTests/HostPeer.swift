@@ -6,7 +6,8 @@ import CAgentOS
 /// The peer of these tests, and operations on it that end in the ways that are needed.
 enum HostPeer {
     /// `/hang` is never answered, `/late` is after some milliseconds, `/refuse` is refused, `/kill` ends the sidecar.
-    /// A program `many` writes 20 lines and ends with 3; `endless` writes one line and stays; `minus` ends with -5.
+    /// A program `many` writes 20 lines and ends with 3; `endless` writes one line and stays until
+    /// it is killed; `minus` ends with -5.
     private static let rules: String = """
         [{"on":"guest_filesystem_call","where":{"path":"/hang"},"do":[{"nothing":true}]},
          {"on":"guest_filesystem_call","where":{"path":"/late"},"do":[{"delay":[1,8]},{"default":true}]},
@@ -20,7 +21,9 @@ enum HostPeer {
          {"on":"execute","where":{"command":"minus"},"do":[{"default":true},
           {"event":{"type":"process_exited","process_id":"$processId","exit_code":-5}}]},
          {"on":"execute","where":{"command":"endless"},"do":[{"default":true},
-          {"event":{"type":"process_output","process_id":"$processId","channel":"stdout","chunk":{"text":"here"}}}]}]
+          {"event":{"type":"process_output","process_id":"$processId","channel":"stdout","chunk":{"text":"here"}}}]},
+         {"on":"kill_process","do":[{"default":true},
+          {"event":{"type":"process_exited","process_id":"$processId","exit_code":143}}]}]
         """
 
     static func peer() -> ScriptedPeer { ScriptedPeer(rules) }
