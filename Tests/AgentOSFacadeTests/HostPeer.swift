@@ -51,7 +51,18 @@ extension HostVM {
         var op: aos_id = 0
         let argv = "[\"\(program)\"]"
         try check {
-            aos_process_spawn(sidecar.handle, id, argv, argv.utf8.count, nil, 0, &completion, &process, &op, $0)
+            aos_process_spawn(
+                sidecar.handle,
+                id,
+                argv,
+                argv.utf8.count,
+                nil,
+                0,
+                &completion,
+                &process,
+                &op,
+                $0
+            )
         }
         return (process, op)
     }
@@ -59,7 +70,10 @@ extension HostVM {
 
 extension HostSidecar {
     /// Submits `aos_sidecar_subscribe`.
-    func subscribe(_ completion: aos_completion?, kinds: UInt32 = 1 << AOS_EV_PROCESS_LOST | 1 << AOS_EV_CLOSED) throws -> aos_id {
+    func subscribe(
+        _ completion: aos_completion?,
+        kinds: UInt32 = 1 << AOS_EV_PROCESS_LOST | 1 << AOS_EV_CLOSED
+    ) throws -> aos_id {
         var op: aos_id = 0
         try check { err in
             guard var completion else { return aos_sidecar_subscribe(handle, kinds, nil, &op, err) }
