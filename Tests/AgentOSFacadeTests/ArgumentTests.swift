@@ -11,11 +11,14 @@ struct ArgumentTests {
         let name: String
         /// One that may be NULL: a document.
         let isOptional: Bool
-        let body: @Sendable (HostTarget, UnsafePointer<CChar>?, Int, UnsafeMutablePointer<OpaquePointer?>?) -> aos_status
+        let body:
+            @Sendable (HostTarget, UnsafePointer<CChar>?, Int, UnsafeMutablePointer<OpaquePointer?>?) ->
+                aos_status
         var testDescription: String { name }
 
         init(
-            _ name: String, optional: Bool = false,
+            _ name: String,
+            optional: Bool = false,
             _ body: @escaping @Sendable (
                 HostTarget, UnsafePointer<CChar>?, Int, UnsafeMutablePointer<OpaquePointer?>?
             ) -> aos_status
@@ -31,8 +34,12 @@ struct ArgumentTests {
             var out: OpaquePointer?
             return aos_fs_read(t.sidecar, t.vm, p, n, limit, &out, e)
         },
-        TextArgument("aos_fs_read_async path") { t, p, n, e in aos_fs_read_async(t.sidecar, t.vm, p, n, nil, nil, e) },
-        TextArgument("aos_fs_write path") { t, p, n, e in aos_fs_write(t.sidecar, t.vm, p, n, "x", 1, limit, e) },
+        TextArgument("aos_fs_read_async path") { t, p, n, e in
+            aos_fs_read_async(t.sidecar, t.vm, p, n, nil, nil, e)
+        },
+        TextArgument("aos_fs_write path") { t, p, n, e in
+            aos_fs_write(t.sidecar, t.vm, p, n, "x", 1, limit, e)
+        },
         TextArgument("aos_fs_write_async path") { t, p, n, e in
             aos_fs_write_async(t.sidecar, t.vm, p, n, "x", 1, nil, nil, e)
         },
@@ -40,7 +47,9 @@ struct ArgumentTests {
             var out: OpaquePointer?
             return aos_fs_stat(t.sidecar, t.vm, p, n, limit, &out, e)
         },
-        TextArgument("aos_fs_stat_async path") { t, p, n, e in aos_fs_stat_async(t.sidecar, t.vm, p, n, nil, nil, e) },
+        TextArgument("aos_fs_stat_async path") { t, p, n, e in
+            aos_fs_stat_async(t.sidecar, t.vm, p, n, nil, nil, e)
+        },
         TextArgument("aos_fs_read_dir path") { t, p, n, e in
             var out: OpaquePointer?
             return aos_fs_read_dir(t.sidecar, t.vm, p, n, limit, &out, e)
@@ -52,10 +61,15 @@ struct ArgumentTests {
             var exists: Int32 = 0
             return aos_fs_exists(t.sidecar, t.vm, p, n, limit, &exists, e)
         },
-        TextArgument("aos_fs_exists_async path") { t, p, n, e in aos_fs_exists_async(t.sidecar, t.vm, p, n, nil, nil, e) },
+        TextArgument("aos_fs_exists_async path") { t, p, n, e in
+            aos_fs_exists_async(t.sidecar, t.vm, p, n, nil, nil, e)
+        },
         TextArgument("aos_fs_mkdir path") { t, p, n, e in aos_fs_mkdir(t.sidecar, t.vm, p, n, 0, limit, e) },
-        TextArgument("aos_fs_mkdir_async path") { t, p, n, e in aos_fs_mkdir_async(t.sidecar, t.vm, p, n, 0, nil, nil, e) },
-        TextArgument("aos_fs_remove path") { t, p, n, e in aos_fs_remove(t.sidecar, t.vm, p, n, 0, limit, e) },
+        TextArgument("aos_fs_mkdir_async path") { t, p, n, e in
+            aos_fs_mkdir_async(t.sidecar, t.vm, p, n, 0, nil, nil, e)
+        },
+        TextArgument("aos_fs_remove path") { t, p, n, e in aos_fs_remove(t.sidecar, t.vm, p, n, 0, limit, e)
+        },
         TextArgument("aos_fs_remove_async path") { t, p, n, e in
             aos_fs_remove_async(t.sidecar, t.vm, p, n, 0, nil, nil, e)
         },
@@ -114,11 +128,13 @@ struct ArgumentTests {
 
     /// Bytes that are no UTF-8: cut short, too long, a surrogate, above the last scalar, a lone continuation.
     static let notUTF8: [[UInt8]] = [
-        [0x2F, 0xFF], [0x2F, 0xC3], [0x2F, 0xC0, 0xAF], [0x2F, 0xED, 0xA0, 0x80], [0x2F, 0xF4, 0x90, 0x80, 0x80],
+        [0x2F, 0xFF], [0x2F, 0xC3], [0x2F, 0xC0, 0xAF], [0x2F, 0xED, 0xA0, 0x80],
+        [0x2F, 0xF4, 0x90, 0x80, 0x80],
         [0x2F, 0x80], [0x2F, 0xE2, 0x82], [0x2F, 0xF8, 0x88, 0x80, 0x80, 0x80],
     ]
 
-    private func expectInvalid(_ note: String, _ body: (UnsafeMutablePointer<OpaquePointer?>?) -> aos_status) {
+    private func expectInvalid(_ note: String, _ body: (UnsafeMutablePointer<OpaquePointer?>?) -> aos_status)
+    {
         var error: OpaquePointer?
         let status = body(&error)
         #expect(status == AOS_E_INVALID, "\(note): \(HostError(status, nil).statusName)")
@@ -144,12 +160,18 @@ struct ArgumentTests {
         }
         if argument.isOptional {
             // The length of a document that is NULL is ignored.
-            for length in [0, 12_345, -1, -2, Int.min] { #expect(argument.body(target, nil, length, nil) == AOS_OK) }
+            for length in [0, 12_345, -1, -2, Int.min] {
+                #expect(argument.body(target, nil, length, nil) == AOS_OK)
+            }
         } else {
-            for length in [0, 5, -1, -2] { expectInvalid("NULL, \(length)") { argument.body(target, nil, length, $0) } }
+            for length in [0, 5, -1, -2] {
+                expectInvalid("NULL, \(length)") { argument.body(target, nil, length, $0) }
+            }
         }
         if argument.isOptional || argument.name.contains("json") {
-            for document in ["", "{", "nul", "{\"a\":1,}", "{} {}", "{\"nonsense\":1}", "[1]", "\u{FEFF}{}", "{\"a\":NaN}"] {
+            for document in [
+                "", "{", "nul", "{\"a\":1,}", "{} {}", "{\"nonsense\":1}", "[1]", "\u{FEFF}{}", "{\"a\":NaN}",
+            ] {
                 expectInvalid(document) { argument.body(target, document, -1, $0) }
             }
         }
@@ -165,7 +187,9 @@ struct ArgumentTests {
             (bytes + [0]).withUnsafeBytes { buffer in
                 let text = buffer.assumingMemoryBound(to: CChar.self).baseAddress
                 expectInvalid("signal") { aos_process_kill(sidecar.handle, process, text, Self.limit, $0) }
-                expectInvalid("signal") { aos_process_kill_async(sidecar.handle, process, text, nil, nil, $0) }
+                expectInvalid("signal") {
+                    aos_process_kill_async(sidecar.handle, process, text, nil, nil, $0)
+                }
                 expectInvalid("pool") {
                     var out: OpaquePointer?
                     return aos_sidecar_get_shared(text, nil, 0, &out, $0)
@@ -189,15 +213,36 @@ struct ArgumentTests {
             { aos_fs_write_async(handle, id, "/a", 2, $0, $1, nil, nil, $2) },
             { aos_process_exec(handle, id, "many", -1, nil, 0, $0, $1, limit, nil, nil, nil, nil, $2) },
             { aos_process_exec_async(handle, id, "many", -1, nil, 0, $0, $1, nil, nil, $2) },
-            { aos_process_exec_argv(handle, id, "[\"many\"]", -1, nil, 0, $0, $1, limit, nil, nil, nil, nil, $2) },
+            {
+                aos_process_exec_argv(
+                    handle,
+                    id,
+                    "[\"many\"]",
+                    -1,
+                    nil,
+                    0,
+                    $0,
+                    $1,
+                    limit,
+                    nil,
+                    nil,
+                    nil,
+                    nil,
+                    $2
+                )
+            },
             { aos_process_exec_argv_async(handle, id, "[\"many\"]", -1, nil, 0, $0, $1, nil, nil, $2) },
             { aos_process_write_stdin(handle, process, $0, $1, limit, $2) },
             { aos_process_write_stdin_async(handle, process, $0, $1, nil, nil, $2) },
         ]
         for (index, call) in calls.enumerated() {
             // AOS_NUL_TERMINATED is for texts: here it is a negative length like others.
-            for length in [-1, -2, Int.min] { expectInvalid("call \(index), \(length)") { call("x", length, $0) } }
-            for length in [1, 9, Int.max, -1] { expectInvalid("call \(index), NULL, \(length)") { call(nil, length, $0) } }
+            for length in [-1, -2, Int.min] {
+                expectInvalid("call \(index), \(length)") { call("x", length, $0) }
+            }
+            for length in [1, 9, Int.max, -1] {
+                expectInvalid("call \(index), NULL, \(length)") { call(nil, length, $0) }
+            }
             #expect(call(nil, 0, nil) == AOS_OK, "call \(index)")
         }
     }
@@ -210,7 +255,9 @@ struct ArgumentTests {
             expectInvalid("mkdir") { aos_fs_mkdir(sidecar.handle, vm.id, "/a", 2, flags, Self.limit, $0) }
             expectInvalid("mkdir") { aos_fs_mkdir_async(sidecar.handle, vm.id, "/a", 2, flags, nil, nil, $0) }
             expectInvalid("remove") { aos_fs_remove(sidecar.handle, vm.id, "/a", 2, flags, Self.limit, $0) }
-            expectInvalid("remove") { aos_fs_remove_async(sidecar.handle, vm.id, "/a", 2, flags, nil, nil, $0) }
+            expectInvalid("remove") {
+                aos_fs_remove_async(sidecar.handle, vm.id, "/a", 2, flags, nil, nil, $0)
+            }
         }
     }
 }

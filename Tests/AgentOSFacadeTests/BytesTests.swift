@@ -23,7 +23,10 @@ struct BytesTests {
                 count,
                 { pointer in
                     guard let pointer else { return }
-                    Unmanaged<Owner>.fromOpaque(pointer).takeUnretainedValue().frees.add(1, ordering: .relaxed)
+                    Unmanaged<Owner>.fromOpaque(pointer).takeUnretainedValue().frees.add(
+                        1,
+                        ordering: .relaxed
+                    )
                 },
                 Unmanaged.passUnretained(self).toOpaque()
             )

@@ -16,10 +16,14 @@ struct CallbackTests {
 
     private func settle(_ recorders: [HostRecorder], _ queue: HostQueue, _ deliver: UInt32) -> Bool {
         let isDone = { recorders.allSatisfy(\.isDone) }
-        return deliver == AOS_DELIVER_CALL ? queue.dispatch(until: isDone) : eventually(limit: .seconds(20), isDone)
+        return deliver == AOS_DELIVER_CALL
+            ? queue.dispatch(until: isDone) : eventually(limit: .seconds(20), isDone)
     }
 
-    @Test("blocking disposal and shutdown are AOS_E_DEADLOCK there, the asynchronous forms are allowed", arguments: calling)
+    @Test(
+        "blocking disposal and shutdown are AOS_E_DEADLOCK there, the asynchronous forms are allowed",
+        arguments: calling
+    )
     func deadlock(deliver: UInt32) throws {
         let queue = try HostQueue()
         let (sidecar, other) = (try HostPeer.sidecar(), try HostPeer.sidecar())
@@ -47,8 +51,10 @@ struct CallbackTests {
         #expect(settle([recorder], queue, deliver))
         #expect(
             found.withLock { $0 } == [
-                AOS_E_DEADLOCK, AOS_E_DEADLOCK, AOS_E_DEADLOCK, AOS_E_DEADLOCK, AOS_OK, AOS_OK, AOS_OK, AOS_OK, AOS_OK,
-            ])
+                AOS_E_DEADLOCK, AOS_E_DEADLOCK, AOS_E_DEADLOCK, AOS_E_DEADLOCK, AOS_OK, AOS_OK, AOS_OK,
+                AOS_OK, AOS_OK,
+            ]
+        )
         #expect(eventually { sidecar.state == "disposed" })
         #expect(recorder.faults == [])
     }
@@ -79,7 +85,11 @@ struct CallbackTests {
         }
     }
 
-    @Test("disposal and the last release in every kind of callback, 25 rounds each", arguments: calling, Place.allCases)
+    @Test(
+        "disposal and the last release in every kind of callback, 25 rounds each",
+        arguments: calling,
+        Place.allCases
+    )
     func disposeEverywhere(deliver: UInt32, place: Place) throws {
         for round in 0..<25 {
             let queue = try HostQueue()
@@ -99,7 +109,9 @@ struct CallbackTests {
                 aos_sidecar_release(handle)
             }
             let main = HostRecorder(
-                onEvent: { if Self.isPlace(place, $0), place == .firstOutput || place == .lastEvent { end() } },
+                onEvent: {
+                    if Self.isPlace(place, $0), place == .firstOutput || place == .lastEvent { end() }
+                },
                 onDrop: { if place == .drop { end() } }
             )
             let subscription = HostRecorder { _ in if place == .subscription { end() } }

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AgentOSFacade
 import AgentOSTestSupport
 import CAgentOS
 import Glibc
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AgentOSFacade
 
 /// A shape, and the words of which it was made.
 struct RandomShape: Sendable {
@@ -30,7 +31,8 @@ struct RandomShape: Sendable {
     }
 
     static let names: [String] = [
-        "ud", "event", "kind", "flags", "status", "value", "op", "object", "tag", "seq", "len", "data", "error",
+        "ud", "event", "kind", "flags", "status", "value", "op", "object", "tag", "seq", "len", "data",
+        "error",
     ]
     static let pointers: Set<String> = ["ud", "event", "data", "error"]
 
@@ -68,7 +70,10 @@ struct RandomShape: Sendable {
             case "error": UInt64(UInt(bitPattern: given.error))
             case "kind": UInt64(given.kind)
             case "flags": UInt64(given.flags)
-            case "status": UInt64(bitPattern: Int64(isOutside && given.status >= 0 ? Int32(AOS_E_TOO_LARGE) : given.status))
+            case "status":
+                UInt64(
+                    bitPattern: Int64(isOutside && given.status >= 0 ? Int32(AOS_E_TOO_LARGE) : given.status)
+                )
             case "op": given.op
             case "object": given.object
             case "tag": given.tag
@@ -108,8 +113,10 @@ final class CompiledShapes {
                 let value = word.isByReference ? "*a\(place)" : "a\(place)"
                 let isSigned = word.narrowing == "i32" || word.name == "status" || word.name == "value"
                 let number =
-                    RandomShape.pointers.contains(word.name) ? "(uint64_t)(uintptr_t)\(value)"
-                    : isSigned && word.narrowing != "u32" ? "(uint64_t)(int64_t)\(value)" : "(uint64_t)\(value)"
+                    RandomShape.pointers.contains(word.name)
+                    ? "(uint64_t)(uintptr_t)\(value)"
+                    : isSigned && word.narrowing != "u32"
+                        ? "(uint64_t)(int64_t)\(value)" : "(uint64_t)\(value)"
                 source += "  seen[\(place)] = \(number);\n"
             }
             source += result == "void" ? "}\n" : "  return (\(result))-1;\n}\n"
@@ -119,7 +126,8 @@ final class CompiledShapes {
             let run = try ChildRun.run(
                 "/usr/bin/env",
                 [
-                    "cc", "-std=c11", "-O2", "-shared", "-fPIC", "-Wno-int-to-pointer-cast", "-I\(Repository.root)/include", "-o",
+                    "cc", "-std=c11", "-O2", "-shared", "-fPIC", "-Wno-int-to-pointer-cast",
+                    "-I\(Repository.root)/include", "-o",
                     "\(folder)/shapes.so", "\(folder)/shapes.c",
                 ]
             )
@@ -135,7 +143,9 @@ final class CompiledShapes {
     }
 
     func function(_ index: Int) -> aos_any_fn? {
-        dlsym(UnsafeMutableRawPointer(bitPattern: library), "f\(index)").map { unsafeBitCast($0, to: aos_any_fn.self) }
+        dlsym(UnsafeMutableRawPointer(bitPattern: library), "f\(index)").map {
+            unsafeBitCast($0, to: aos_any_fn.self)
+        }
     }
 
     /// What the last function wrote down.

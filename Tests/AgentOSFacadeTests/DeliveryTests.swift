@@ -57,7 +57,9 @@ struct DeliveryTests {
         let vm = try sidecar.createVM()
         let op = try vm.exists("/a", completion(AOS_DELIVER_NONE))
         #expect(op != 0)
-        #expect(peer.wait { $0.requests("guest_filesystem_call").contains { $0["path"]?.stringValue == "/a" } })
+        #expect(
+            peer.wait { $0.requests("guest_filesystem_call").contains { $0["path"]?.stringValue == "/a" } }
+        )
         #expect(try vm.exists("/b"))
         #expect(eventually { aos_op_cancel(sidecar.handle, op) == AOS_E_STALE })
     }
@@ -69,9 +71,12 @@ struct DeliveryTests {
         #expect(events.count == 1 && events[0].value == 1 && events[0].tag == 0 && events[0].sequence == 1)
     }
 
-    @Test("functions and user_data are refused where nothing of the host's may be called", arguments: [
-        AOS_DELIVER_WAIT, AOS_DELIVER_QUEUE, AOS_DELIVER_NONE,
-    ])
+    @Test(
+        "functions and user_data are refused where nothing of the host's may be called",
+        arguments: [
+            AOS_DELIVER_WAIT, AOS_DELIVER_QUEUE, AOS_DELIVER_NONE,
+        ]
+    )
     func functionsRefused(deliver: UInt32) throws {
         let queue = try HostQueue()
         let vm = try HostPeer.sidecar().createVM()
@@ -108,7 +113,10 @@ struct DeliveryTests {
             var faulty = completion(AOS_DELIVER_WAIT)
             faulty.struct_size = size
             let error = failure { _ = try vm.exists("/a", faulty) }
-            #expect(error?.status == AOS_E_INVALID && error?.message.contains("struct_size") == true, "\(size)")
+            #expect(
+                error?.status == AOS_E_INVALID && error?.message.contains("struct_size") == true,
+                "\(size)"
+            )
         }
         // A newer host's larger struct is taken: what we do not know stands behind.
         var larger = completion(AOS_DELIVER_NONE)
@@ -117,7 +125,10 @@ struct DeliveryTests {
         for deliver in [0, 6, 99, .max] as [UInt32] {
             let recorder = HostRecorder()
             let error = failure { _ = try vm.exists("/a", recorder.completion(deliver, queue.handle)) }
-            #expect(error?.status == AOS_E_INVALID && error?.message.contains("deliver") == true, "\(deliver)")
+            #expect(
+                error?.status == AOS_E_INVALID && error?.message.contains("deliver") == true,
+                "\(deliver)"
+            )
             #expect(recorder.drops == 1 && recorder.entries.isEmpty)
         }
     }

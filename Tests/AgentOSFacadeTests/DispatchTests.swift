@@ -9,16 +9,22 @@ import Testing
 
 @Suite("Calls on the host's threads", .timeLimit(.minutes(2)))
 struct DispatchTests {
-    @Test("several threads dispatch: never two calls of one operation at a time, in order, all operations served")
+    @Test(
+        "several threads dispatch: never two calls of one operation at a time, in order, all operations served"
+    )
     func threads() throws {
         let queue = try HostQueue()
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
         let recorders = (0..<30).map { _ in HostRecorder { _ in usleep(100) } }
-        for recorder in recorders { _ = try vm.spawn("many", recorder.completion(AOS_DELIVER_CALL, queue.handle)) }
+        for recorder in recorders {
+            _ = try vm.spawn("many", recorder.completion(AOS_DELIVER_CALL, queue.handle))
+        }
         let threads: Lock<Set<UInt64>> = Lock([])
         onThreads(4) { _ in
-            if queue.dispatch(until: { recorders.allSatisfy(\.isDone) }) { threads.withLock { _ = $0.insert(threadNumber()) } }
+            if queue.dispatch(until: { recorders.allSatisfy(\.isDone) }) {
+                threads.withLock { _ = $0.insert(threadNumber()) }
+            }
         }
         #expect(threads.withLock { $0.count } == 4)
         for recorder in recorders {

@@ -12,7 +12,9 @@ struct DropTests {
     static let calling: [UInt32] = [AOS_DELIVER_CALL, AOS_DELIVER_THREAD]
 
     /// Operations of every length on one VM, all on recorders.
-    private func start(_ deliver: UInt32, _ queue: HostQueue, _ vm: HostVM, _ count: Int) throws -> [HostRecorder] {
+    private func start(_ deliver: UInt32, _ queue: HostQueue, _ vm: HostVM, _ count: Int) throws
+        -> [HostRecorder]
+    {
         try (0..<count).map { index in
             let recorder = HostRecorder()
             let given = recorder.completion(deliver, queue.handle, tag: UInt64(index))
@@ -28,7 +30,8 @@ struct DropTests {
 
     private func settle(_ recorders: [HostRecorder], _ queue: HostQueue, _ deliver: UInt32) -> Bool {
         let isDone = { recorders.allSatisfy(\.isDone) }
-        return deliver == AOS_DELIVER_CALL ? queue.dispatch(until: isDone) : eventually(limit: .seconds(20), isDone)
+        return deliver == AOS_DELIVER_CALL
+            ? queue.dispatch(until: isDone) : eventually(limit: .seconds(20), isDone)
     }
 
     private func expectOneEach(_ recorders: [HostRecorder]) {
@@ -77,7 +80,9 @@ struct DropTests {
         for op in ops { #expect(aos_op_cancel(sidecar.handle, op) == AOS_OK) }
         #expect(settle(recorders, queue, deliver))
         expectOneEach(recorders)
-        #expect(recorders.allSatisfy { $0.last?.status == AOS_E_CANCELED && $0.last?.kind == AOS_EV_COMPLETE })
+        #expect(
+            recorders.allSatisfy { $0.last?.status == AOS_E_CANCELED && $0.last?.kind == AOS_EV_COMPLETE }
+        )
         for op in ops { #expect(aos_op_cancel(sidecar.handle, op) == AOS_E_STALE) }
     }
 
@@ -94,7 +99,9 @@ struct DropTests {
         #expect(own.last?.status == AOS_OK)
         for (index, recorder) in recorders.enumerated() {
             if index % 4 == 0 { #expect(recorder.last?.status == AOS_E_DISPOSED) }
-            if index % 4 == 3 { #expect(recorder.last?.kind == AOS_EV_CLOSED && recorder.last?.status == AOS_OK) }
+            if index % 4 == 3 {
+                #expect(recorder.last?.kind == AOS_EV_CLOSED && recorder.last?.status == AOS_OK)
+            }
         }
     }
 

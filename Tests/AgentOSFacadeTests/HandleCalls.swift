@@ -53,45 +53,85 @@ extension HandleCall {
         HandleCall("aos_sidecar_connect_async", .sidecar) { t, o, e in
             aos_sidecar_connect_async(t.sidecar, nil, &o.id, e)
         },
-        HandleCall("aos_sidecar_describe_json", .sidecar) { t, o, e in aos_sidecar_describe_json(t.sidecar, &o.pointer, e) },
+        HandleCall("aos_sidecar_describe_json", .sidecar) { t, o, e in
+            aos_sidecar_describe_json(t.sidecar, &o.pointer, e)
+        },
         HandleCall("aos_sidecar_diagnostics_json", .sidecar) { t, o, e in
             aos_sidecar_diagnostics_json(t.sidecar, &o.pointer, e)
         },
-        HandleCall("aos_sidecar_subscribe", .sidecar) { t, o, e in aos_sidecar_subscribe(t.sidecar, 0, nil, &o.id, e) },
+        HandleCall("aos_sidecar_subscribe", .sidecar) { t, o, e in
+            aos_sidecar_subscribe(t.sidecar, 0, nil, &o.id, e)
+        },
         HandleCall("aos_sidecar_dispose", .sidecar) { t, _, e in aos_sidecar_dispose(t.sidecar, limit, e) },
         HandleCall("aos_sidecar_dispose_async", .sidecar) { t, o, e in
             aos_sidecar_dispose_async(t.sidecar, nil, &o.id, e)
         },
-        HandleCall("aos_vm_create", .sidecar) { t, o, e in aos_vm_create(t.sidecar, nil, 0, limit, &o.id, e) },
-        HandleCall("aos_vm_create_async", .sidecar) { t, o, e in aos_vm_create_async(t.sidecar, nil, 0, nil, &o.id, e) },
-        HandleCall("aos_vm_configure", .vm) { t, _, e in aos_vm_configure(t.sidecar, t.vm, nil, 0, limit, e) },
+        HandleCall("aos_vm_create", .sidecar) { t, o, e in aos_vm_create(t.sidecar, nil, 0, limit, &o.id, e)
+        },
+        HandleCall("aos_vm_create_async", .sidecar) { t, o, e in
+            aos_vm_create_async(t.sidecar, nil, 0, nil, &o.id, e)
+        },
+        HandleCall("aos_vm_configure", .vm) { t, _, e in aos_vm_configure(t.sidecar, t.vm, nil, 0, limit, e)
+        },
         HandleCall("aos_vm_configure_async", .vm) { t, o, e in
             aos_vm_configure_async(t.sidecar, t.vm, nil, 0, nil, &o.id, e)
         },
         HandleCall("aos_vm_shutdown", .vm) { t, _, e in aos_vm_shutdown(t.sidecar, t.vm, limit, e) },
-        HandleCall("aos_vm_shutdown_async", .vm) { t, o, e in aos_vm_shutdown_async(t.sidecar, t.vm, nil, &o.id, e) },
+        HandleCall("aos_vm_shutdown_async", .vm) { t, o, e in
+            aos_vm_shutdown_async(t.sidecar, t.vm, nil, &o.id, e)
+        },
         HandleCall("aos_request_json", .vm) { t, o, e in
-            aos_request_json(t.sidecar, t.vm, "{\"type\":\"get_zombie_timer_count\"}", text, limit, &o.pointer, e)
+            aos_request_json(
+                t.sidecar,
+                t.vm,
+                "{\"type\":\"get_zombie_timer_count\"}",
+                text,
+                limit,
+                &o.pointer,
+                e
+            )
         },
         HandleCall("aos_request_json_async", .vm) { t, o, e in
-            aos_request_json_async(t.sidecar, t.vm, "{\"type\":\"get_zombie_timer_count\"}", text, nil, &o.id, e)
+            aos_request_json_async(
+                t.sidecar,
+                t.vm,
+                "{\"type\":\"get_zombie_timer_count\"}",
+                text,
+                nil,
+                &o.id,
+                e
+            )
         },
     ]
 
     private static let onFiles: [HandleCall] = [
-        HandleCall("aos_fs_read", .vm) { t, o, e in aos_fs_read(t.sidecar, t.vm, "/a", text, limit, &o.pointer, e) },
-        HandleCall("aos_fs_read_async", .vm) { t, o, e in aos_fs_read_async(t.sidecar, t.vm, "/a", text, nil, &o.id, e) },
-        HandleCall("aos_fs_write", .vm) { t, _, e in aos_fs_write(t.sidecar, t.vm, "/a", text, "x", 1, limit, e) },
+        HandleCall("aos_fs_read", .vm) { t, o, e in
+            aos_fs_read(t.sidecar, t.vm, "/a", text, limit, &o.pointer, e)
+        },
+        HandleCall("aos_fs_read_async", .vm) { t, o, e in
+            aos_fs_read_async(t.sidecar, t.vm, "/a", text, nil, &o.id, e)
+        },
+        HandleCall("aos_fs_write", .vm) { t, _, e in
+            aos_fs_write(t.sidecar, t.vm, "/a", text, "x", 1, limit, e)
+        },
         HandleCall("aos_fs_write_async", .vm) { t, o, e in
             aos_fs_write_async(t.sidecar, t.vm, "/a", text, "x", 1, nil, &o.id, e)
         },
-        HandleCall("aos_fs_stat", .vm) { t, o, e in aos_fs_stat(t.sidecar, t.vm, "/a", text, limit, &o.pointer, e) },
-        HandleCall("aos_fs_stat_async", .vm) { t, o, e in aos_fs_stat_async(t.sidecar, t.vm, "/a", text, nil, &o.id, e) },
-        HandleCall("aos_fs_read_dir", .vm) { t, o, e in aos_fs_read_dir(t.sidecar, t.vm, "/a", text, limit, &o.pointer, e) },
+        HandleCall("aos_fs_stat", .vm) { t, o, e in
+            aos_fs_stat(t.sidecar, t.vm, "/a", text, limit, &o.pointer, e)
+        },
+        HandleCall("aos_fs_stat_async", .vm) { t, o, e in
+            aos_fs_stat_async(t.sidecar, t.vm, "/a", text, nil, &o.id, e)
+        },
+        HandleCall("aos_fs_read_dir", .vm) { t, o, e in
+            aos_fs_read_dir(t.sidecar, t.vm, "/a", text, limit, &o.pointer, e)
+        },
         HandleCall("aos_fs_read_dir_async", .vm) { t, o, e in
             aos_fs_read_dir_async(t.sidecar, t.vm, "/a", text, nil, &o.id, e)
         },
-        HandleCall("aos_fs_exists", .vm) { t, o, e in aos_fs_exists(t.sidecar, t.vm, "/a", text, limit, &o.number, e) },
+        HandleCall("aos_fs_exists", .vm) { t, o, e in
+            aos_fs_exists(t.sidecar, t.vm, "/a", text, limit, &o.number, e)
+        },
         HandleCall("aos_fs_exists_async", .vm) { t, o, e in
             aos_fs_exists_async(t.sidecar, t.vm, "/a", text, nil, &o.id, e)
         },
@@ -99,7 +139,8 @@ extension HandleCall {
         HandleCall("aos_fs_mkdir_async", .vm) { t, o, e in
             aos_fs_mkdir_async(t.sidecar, t.vm, "/a", text, 0, nil, &o.id, e)
         },
-        HandleCall("aos_fs_remove", .vm) { t, _, e in aos_fs_remove(t.sidecar, t.vm, "/a", text, 0, limit, e) },
+        HandleCall("aos_fs_remove", .vm) { t, _, e in aos_fs_remove(t.sidecar, t.vm, "/a", text, 0, limit, e)
+        },
         HandleCall("aos_fs_remove_async", .vm) { t, o, e in
             aos_fs_remove_async(t.sidecar, t.vm, "/a", text, 0, nil, &o.id, e)
         },
@@ -108,14 +149,42 @@ extension HandleCall {
     private static let onProcesses: [HandleCall] = [
         HandleCall("aos_process_exec", .vm) { t, o, e in
             aos_process_exec(
-                t.sidecar, t.vm, "many", text, nil, 0, nil, 0, limit, &o.number, &o.pointer, &o.pointer2, &o.flags, e)
+                t.sidecar,
+                t.vm,
+                "many",
+                text,
+                nil,
+                0,
+                nil,
+                0,
+                limit,
+                &o.number,
+                &o.pointer,
+                &o.pointer2,
+                &o.flags,
+                e
+            )
         },
         HandleCall("aos_process_exec_async", .vm) { t, o, e in
             aos_process_exec_async(t.sidecar, t.vm, "many", text, nil, 0, nil, 0, nil, &o.id, e)
         },
         HandleCall("aos_process_exec_argv", .vm) { t, o, e in
             aos_process_exec_argv(
-                t.sidecar, t.vm, "[\"many\"]", text, nil, 0, nil, 0, limit, &o.number, &o.pointer, &o.pointer2, &o.flags, e)
+                t.sidecar,
+                t.vm,
+                "[\"many\"]",
+                text,
+                nil,
+                0,
+                nil,
+                0,
+                limit,
+                &o.number,
+                &o.pointer,
+                &o.pointer2,
+                &o.flags,
+                e
+            )
         },
         HandleCall("aos_process_exec_argv_async", .vm) { t, o, e in
             aos_process_exec_argv_async(t.sidecar, t.vm, "[\"many\"]", text, nil, 0, nil, 0, nil, &o.id, e)
@@ -135,7 +204,9 @@ extension HandleCall {
         HandleCall("aos_process_close_stdin_async", .process) { t, o, e in
             aos_process_close_stdin_async(t.sidecar, t.process, nil, &o.id, e)
         },
-        HandleCall("aos_process_kill", .process) { t, _, e in aos_process_kill(t.sidecar, t.process, nil, limit, e) },
+        HandleCall("aos_process_kill", .process) { t, _, e in
+            aos_process_kill(t.sidecar, t.process, nil, limit, e)
+        },
         HandleCall("aos_process_kill_async", .process) { t, o, e in
             aos_process_kill_async(t.sidecar, t.process, nil, nil, &o.id, e)
         },

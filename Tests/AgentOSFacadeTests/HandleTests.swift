@@ -9,7 +9,8 @@ import Testing
 struct HandleTests {
     /// Keys that were never given out; the last ones have the form of given ones.
     static let madeUp: [UInt] = [
-        1, 2, 3, 4, 8, 0xFFFF, 0x10000, 0x7FFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000, 0x3F_FFFF,
+        1, 2, 3, 4, 8, 0xFFFF, 0x10000, 0x7FFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000,
+        0x3F_FFFF,
         (1 << 40 | 5) << 2, ((1 << 24) - 1) << 22, (7 << 20 | 0xF_FFFF) << 2,
     ]
 
@@ -40,7 +41,9 @@ struct HandleTests {
         var released: OpaquePointer?
         try check { aos_sidecar_create(nil, 0, &released, $0) }
         aos_sidecar_release(released)
-        func target(_ handle: OpaquePointer?) -> HostTarget { HostTarget(sidecar: handle, vm: vm.id, process: process) }
+        func target(_ handle: OpaquePointer?) -> HostTarget {
+            HostTarget(sidecar: handle, vm: vm.id, process: process)
+        }
         expect(AOS_E_INVALID, call, target(nil), "NULL")
         expect(AOS_E_STALE, call, target(released), "released")
         for (name, handle) in [("queue", queue.handle), ("bytes", bytes), ("error", error)] {
@@ -68,13 +71,17 @@ struct HandleTests {
         }
         let own = isVM ? vm.id : process
         let faulty: [aos_id] = [
-            0, 1, 2, 3, 7, op, isVM ? process : vm.id, isVM ? foreignVM.id : foreign, own + 1, own - 1, own + 1 << 23,
+            0, 1, 2, 3, 7, op, isVM ? process : vm.id, isVM ? foreignVM.id : foreign, own + 1, own - 1,
+            own + 1 << 23,
             own | 1 << 53, own | 1 << 63, 1 << 53, .max, .max - 6, .max - 5,
         ]
         for id in faulty { expect(AOS_E_STALE, call, target(id), "\(id)") }
     }
 
-    @Test("a VM that was shut down is AOS_E_DISPOSED, but a second shutdown succeeds", arguments: HandleCall.withVM)
+    @Test(
+        "a VM that was shut down is AOS_E_DISPOSED, but a second shutdown succeeds",
+        arguments: HandleCall.withVM
+    )
     func shutDown(call: HandleCall) throws {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
@@ -88,7 +95,10 @@ struct HandleTests {
         }
     }
 
-    @Test("a process that has ended is AOS_E_NOT_FOUND for a write, and done with for the rest", arguments: HandleCall.withProcess)
+    @Test(
+        "a process that has ended is AOS_E_NOT_FOUND for a write, and done with for the rest",
+        arguments: HandleCall.withProcess
+    )
     func ended(call: HandleCall) throws {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
@@ -103,7 +113,10 @@ struct HandleTests {
         }
     }
 
-    @Test("a disposed sidecar: its VMs are gone, and describing and disposing it still succeed", arguments: HandleCall.all)
+    @Test(
+        "a disposed sidecar: its VMs are gone, and describing and disposing it still succeed",
+        arguments: HandleCall.all
+    )
     func disposed(call: HandleCall) throws {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
@@ -111,7 +124,10 @@ struct HandleTests {
         try sidecar.dispose()
         let target = HostTarget(sidecar: sidecar.handle, vm: vm.id, process: process)
         var outputs = HostOutputs()
-        let succeeds = ["aos_sidecar_describe", "aos_sidecar_diagnostics", "aos_sidecar_subscribe", "aos_sidecar_dispose", "aos_vm_shutdown"]
+        let succeeds = [
+            "aos_sidecar_describe", "aos_sidecar_diagnostics", "aos_sidecar_subscribe", "aos_sidecar_dispose",
+            "aos_vm_shutdown",
+        ]
         if succeeds.contains(where: call.name.hasPrefix) {
             #expect(call.body(target, &outputs, nil) == AOS_OK)
             if outputs.pointer != HostOutputs.untouched.pointer { aos_bytes_release(outputs.pointer) }
@@ -187,14 +203,19 @@ struct HandleTests {
             aos_queue_create(0, nil, nil), aos_sidecar_create(nil, 0, nil, nil),
             aos_sidecar_get_shared(nil, nil, 0, nil, nil), aos_sidecar_describe_json(handle, nil, nil),
             aos_sidecar_diagnostics_json(handle, nil, nil), aos_vm_create(handle, nil, 0, 1, nil, nil),
-            aos_fs_read(handle, vm.id, "/a", 2, 1, nil, nil), aos_fs_stat(handle, vm.id, "/a", 2, 1, nil, nil),
-            aos_fs_read_dir(handle, vm.id, "/a", 2, 1, nil, nil), aos_fs_exists(handle, vm.id, "/a", 2, 1, nil, nil),
+            aos_fs_read(handle, vm.id, "/a", 2, 1, nil, nil),
+            aos_fs_stat(handle, vm.id, "/a", 2, 1, nil, nil),
+            aos_fs_read_dir(handle, vm.id, "/a", 2, 1, nil, nil),
+            aos_fs_exists(handle, vm.id, "/a", 2, 1, nil, nil),
             aos_request_json(handle, vm.id, "{}", 2, 1, nil, nil),
         ]
         #expect(statuses.allSatisfy { $0 == AOS_E_INVALID })
         // Those of exec may all be NULL.
         let limit = 10 * second
-        #expect(aos_process_exec(handle, vm.id, "many", 4, nil, 0, nil, 0, limit, nil, nil, nil, nil, nil) == AOS_OK)
+        #expect(
+            aos_process_exec(handle, vm.id, "many", 4, nil, 0, nil, 0, limit, nil, nil, nil, nil, nil)
+                == AOS_OK
+        )
         #expect(aos_process_spawn(handle, vm.id, "[\"many\"]", -1, nil, 0, nil, nil, nil, nil) == AOS_OK)
     }
 
@@ -203,13 +224,17 @@ struct HandleTests {
     func complete() throws {
         let elsewhere: Set<String> = [
             "aos_abi_version", "aos_abi_check", "aos_version_string", "aos_status_name", "aos_has_feature",
-            "aos_bytes_copy", "aos_bytes_adopt", "aos_sidecar_create", "aos_sidecar_get_shared", "aos_queue_create",
+            "aos_bytes_copy", "aos_bytes_adopt", "aos_sidecar_create", "aos_sidecar_get_shared",
+            "aos_queue_create",
             "aos_sidecar_dispose_all_shared",
         ]
         let here = try Repository.text("Tests/AgentOSFacadeTests/HandleTests.swift")
-        let declared = try Repository.lines("include/agentos.h").filter { $0.hasPrefix("AOS_API ") }.compactMap { line in
-            line.split(separator: "(").first?.split(whereSeparator: { " *".contains($0) }).last.map(String.init)
-        }
+        let declared = try Repository.lines("include/agentos.h").filter { $0.hasPrefix("AOS_API ") }
+            .compactMap { line in
+                line.split(separator: "(").first?.split(whereSeparator: { " *".contains($0) }).last.map(
+                    String.init
+                )
+            }
         #expect(declared.count > 60)
         let calls = Set(HandleCall.all.map(\.name))
         for name in declared where !elsewhere.contains(name) && !calls.contains(name) {

@@ -6,7 +6,8 @@ import CAgentOS
 /// The peer of these tests, and operations on it that end in the ways that are needed.
 enum HostPeer {
     /// `/hang` is never answered, `/late` is after some milliseconds, `/refuse` is refused, `/kill` ends the sidecar.
-    /// A program `many` writes 20 lines and ends with 3; `endless` writes one line and stays; `minus` ends with -5.
+    /// A program `many` writes 20 lines and ends with 3; `endless` writes one line and stays until
+    /// it is killed; `minus` ends with -5.
     private static let rules: String = """
         [{"on":"guest_filesystem_call","where":{"path":"/hang"},"do":[{"nothing":true}]},
          {"on":"guest_filesystem_call","where":{"path":"/late"},"do":[{"delay":[1,8]},{"default":true}]},
@@ -20,7 +21,9 @@ enum HostPeer {
          {"on":"execute","where":{"command":"minus"},"do":[{"default":true},
           {"event":{"type":"process_exited","process_id":"$processId","exit_code":-5}}]},
          {"on":"execute","where":{"command":"endless"},"do":[{"default":true},
-          {"event":{"type":"process_output","process_id":"$processId","channel":"stdout","chunk":{"text":"here"}}}]}]
+          {"event":{"type":"process_output","process_id":"$processId","channel":"stdout","chunk":{"text":"here"}}}]},
+         {"on":"kill_process","do":[{"default":true},
+          {"event":{"type":"process_exited","process_id":"$processId","exit_code":143}}]}]
         """
 
     static func peer() -> ScriptedPeer { ScriptedPeer(rules) }
@@ -48,7 +51,18 @@ extension HostVM {
         var op: aos_id = 0
         let argv = "[\"\(program)\"]"
         try check {
-            aos_process_spawn(sidecar.handle, id, argv, argv.utf8.count, nil, 0, &completion, &process, &op, $0)
+            aos_process_spawn(
+                sidecar.handle,
+                id,
+                argv,
+                argv.utf8.count,
+                nil,
+                0,
+                &completion,
+                &process,
+                &op,
+                $0
+            )
         }
         return (process, op)
     }
@@ -56,7 +70,10 @@ extension HostVM {
 
 extension HostSidecar {
     /// Submits `aos_sidecar_subscribe`.
-    func subscribe(_ completion: aos_completion?, kinds: UInt32 = 1 << AOS_EV_PROCESS_LOST | 1 << AOS_EV_CLOSED) throws -> aos_id {
+    func subscribe(
+        _ completion: aos_completion?,
+        kinds: UInt32 = 1 << AOS_EV_PROCESS_LOST | 1 << AOS_EV_CLOSED
+    ) throws -> aos_id {
         var op: aos_id = 0
         try check { err in
             guard var completion else { return aos_sidecar_subscribe(handle, kinds, nil, &op, err) }

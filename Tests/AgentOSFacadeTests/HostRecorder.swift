@@ -34,7 +34,8 @@ final class HostRecorder: Sendable {
     private let onEvent: @Sendable (Entry) -> Void
     private let onDrop: @Sendable () -> Void
 
-    init(onEvent: @escaping @Sendable (Entry) -> Void = { _ in }, onDrop: @escaping @Sendable () -> Void = {}) {
+    init(onEvent: @escaping @Sendable (Entry) -> Void = { _ in }, onDrop: @escaping @Sendable () -> Void = {})
+    {
         self.onEvent = onEvent
         self.onDrop = onDrop
     }
@@ -51,7 +52,9 @@ final class HostRecorder: Sendable {
         let (entries, drops, faults) = state.withLock { ($0.entries, $0.drops, $0.faults) }
         var all = faults
         let numbers = entries.map(\.sequence)
-        if !numbers.isEmpty, numbers != (1...UInt64(numbers.count)).map({ $0 }) { all.append("sequence \(numbers)") }
+        if !numbers.isEmpty, numbers != (1...UInt64(numbers.count)).map({ $0 }) {
+            all.append("sequence \(numbers)")
+        }
         if entries.dropLast().contains(where: \.isLast) { all.append("an event behind the last one") }
         if drops > 1 { all.append("\(drops) drops") }
         return all

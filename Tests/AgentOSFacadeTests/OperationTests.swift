@@ -8,7 +8,9 @@ import Testing
 
 @Suite("Waiting for operations", .timeLimit(.minutes(2)))
 struct OperationTests {
-    private func wait(_ sidecar: HostSidecar, _ ops: [aos_id], _ timeout: UInt64 = 10 * second) -> (Int32, UInt32) {
+    private func wait(_ sidecar: HostSidecar, _ ops: [aos_id], _ timeout: UInt64 = 10 * second) -> (
+        Int32, UInt32
+    ) {
         var index: UInt32 = 9999
         let status = aos_op_wait(sidecar.handle, ops, UInt32(ops.count), timeout, &index)
         return (status, index)
@@ -97,7 +99,9 @@ struct OperationTests {
         #expect(wait(sidecar, [aos_id](repeating: op, count: 65_536), 0).0 == AOS_E_TIMEOUT)
         #expect(wait(sidecar, [op, queued]).0 == AOS_E_INVALID)
         #expect(wait(sidecar, [none]).0 == AOS_E_INVALID)
-        for stale in [0, 1, vm.id, op + 8_000_000, .max] as [aos_id] { #expect(wait(sidecar, [op, stale]).0 == AOS_E_STALE) }
+        for stale in [0, 1, vm.id, op + 8_000_000, .max] as [aos_id] {
+            #expect(wait(sidecar, [op, stale]).0 == AOS_E_STALE)
+        }
         #expect(wait(other, [op]).0 == AOS_E_STALE)
         #expect(aos_op_cancel(other.handle, op) == AOS_E_STALE)
         var event = aos_event()
@@ -175,7 +179,8 @@ struct OperationTests {
         let ends: Lock<[Int32]> = Lock([])
         onThreads(4) { index in
             for round in 0..<60 {
-                guard let op = try? vm.exists(["/a", "/late", "/hang", "/refuse"][(round + index) % 4], nil) else { continue }
+                guard let op = try? vm.exists(["/a", "/late", "/hang", "/refuse"][(round + index) % 4], nil)
+                else { continue }
                 if round % 3 == 0 { usleep(UInt32(round * 20)) }
                 _ = aos_op_cancel(sidecar.handle, op)
                 guard let events = try? sidecar.events(of: op), events.count == 1 else { continue }

@@ -41,7 +41,9 @@ struct ProgramTests {
         }
     }
 
-    @Test("a forked child: every inherited handle is forked, releases do nothing, new handles work, the parent goes on")
+    @Test(
+        "a forked child: every inherited handle is forked, releases do nothing, new handles work, the parent goes on"
+    )
     func forkChild() throws { try run("fork_child") }
 
     @Test("30 forks while other threads hammer the library")
@@ -56,7 +58,10 @@ struct ProgramTests {
     @Test("200 times loaded, used, disposed and unloaded")
     func reload() throws { try run("reload", linked: false) { _ in [Self.library] } }
 
-    @Test("the process ends while operations run", arguments: ["exit", "_exit", "return", "quick_exit", "thread"])
+    @Test(
+        "the process ends while operations run",
+        arguments: ["exit", "_exit", "return", "quick_exit", "thread"]
+    )
     func exit(how: String) throws {
         try withTestFolder { folder in
             let program = try build("exit_running", in: folder)
@@ -68,7 +73,9 @@ struct ProgramTests {
         }
     }
 
-    @Test("descriptors close on exec, threads are named aos-* and block every signal, and all of them go again")
+    @Test(
+        "descriptors close on exec, threads are named aos-* and block every signal, and all of them go again"
+    )
     func surroundings() throws { try run("surroundings") }
 
     @Test("a wake in a signal handler, at any moment")

@@ -36,7 +36,9 @@ struct QueueTests {
         let deadline = ContinuousClock.now + .seconds(30)
         onThreads(5) { index in
             if index == 0 {
-                for _ in 0..<operations { _ = try? vm.spawn("many", completion(AOS_DELIVER_QUEUE, queue.handle)) }
+                for _ in 0..<operations {
+                    _ = try? vm.spawn("many", completion(AOS_DELIVER_QUEUE, queue.handle))
+                }
                 return
             }
             while count.load(ordering: .relaxed) < operations * 21, ContinuousClock.now < deadline {
@@ -53,7 +55,9 @@ struct QueueTests {
         #expect(!queue.isReadable())
     }
 
-    @Test("the capacity counts operations: one more is AOS_E_BUSY, and room is there again behind the last event")
+    @Test(
+        "the capacity counts operations: one more is AOS_E_BUSY, and room is there again behind the last event"
+    )
     func capacity() throws {
         let queue = try HostQueue(capacity: 3)
         let sidecar = try HostPeer.sidecar()
@@ -63,7 +67,10 @@ struct QueueTests {
         let error = failure { _ = try vm.exists("/a", given) }
         #expect(error?.status == AOS_E_BUSY && error?.kind == "busy")
         let recorder = HostRecorder()
-        #expect(failure { _ = try vm.exists("/a", recorder.completion(AOS_DELIVER_CALL, queue.handle)) }?.status == AOS_E_BUSY)
+        #expect(
+            failure { _ = try vm.exists("/a", recorder.completion(AOS_DELIVER_CALL, queue.handle)) }?.status
+                == AOS_E_BUSY
+        )
         #expect(recorder.drops == 1)
         #expect(aos_op_cancel(sidecar.handle, ops[0]) == AOS_OK)
         #expect(queue.isReadable(within: 10_000))
@@ -73,7 +80,9 @@ struct QueueTests {
         _ = try vm.exists("/a", given)
         #expect(queue.drain().count == 1)
         // A refused submission takes no room for good.
-        for _ in 0..<10 { #expect(failure { _ = try vm.exists("relative", given) } != nil || !queue.drain().isEmpty) }
+        for _ in 0..<10 {
+            #expect(failure { _ = try vm.exists("relative", given) } != nil || !queue.drain().isEmpty)
+        }
         _ = try vm.exists("/a", given)
         #expect(queue.drain().count == 1)
     }
@@ -83,7 +92,9 @@ struct QueueTests {
         for capacity in [16_777_217, .max] as [UInt32] {
             #expect(failure { _ = try HostQueue(capacity: capacity) }?.status == AOS_E_INVALID)
         }
-        for capacity in [0, 1, 16_777_216] as [UInt32] { #expect(try HostQueue(capacity: capacity).descriptor >= 0) }
+        for capacity in [0, 1, 16_777_216] as [UInt32] {
+            #expect(try HostQueue(capacity: capacity).descriptor >= 0)
+        }
     }
 
     @Test("a wake ends one wait at once; several are as one; the descriptor is readable until it is met")
@@ -179,7 +190,9 @@ struct QueueTests {
                 return
             }
             for _ in 0..<200 {
-                guard (try? vm.exists("/a", completion(AOS_DELIVER_QUEUE, queue.handle))) != nil else { continue }
+                guard (try? vm.exists("/a", completion(AOS_DELIVER_QUEUE, queue.handle))) != nil else {
+                    continue
+                }
                 let deadline = ContinuousClock.now + .seconds(10)
                 while ContinuousClock.now < deadline {
                     let found = queue.drain(timeout: second).count

@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AgentOSFacade
 import AgentOSClient
 import AgentOSHostTesting
 import AgentOSSystem
@@ -7,16 +5,21 @@ import AgentOSTestSupport
 import CAgentOS
 import Testing
 
+// SPDX-License-Identifier: Apache-2.0
+@testable import AgentOSFacade
+
 @Suite("Shapes: functions that the host has already, called as they are", .timeLimit(.minutes(2)))
 struct ShapeTests {
     /// Numbers at the edges of their types.
     private func event(_ round: Int, _ generator: inout SeededGenerator) -> aos_event {
         let values: [Int64] = [
-            0, 1, -1, 5, Int64(Int32.max), Int64(Int32.max) + 1, Int64(Int32.min), Int64(Int32.min) - 1, Int64(UInt32.max),
+            0, 1, -1, 5, Int64(Int32.max), Int64(Int32.max) + 1, Int64(Int32.min), Int64(Int32.min) - 1,
+            Int64(UInt32.max),
             Int64(UInt32.max) + 1, .min, .max,
         ]
         let lengths: [UInt64] = [
-            0, 1, 4096, UInt64(Int32.max), UInt64(Int32.max) + 1, UInt64(UInt32.max), UInt64(UInt32.max) + 1, .max,
+            0, 1, 4096, UInt64(Int32.max), UInt64(Int32.max) + 1, UInt64(UInt32.max), UInt64(UInt32.max) + 1,
+            .max,
         ]
         var event = aos_event()
         event.struct_size = 96
@@ -34,7 +37,9 @@ struct ShapeTests {
         return event
     }
 
-    @Test("every word alone, by reference and narrowed, and 600 random lists of up to 12 words, against compiled C")
+    @Test(
+        "every word alone, by reference and narrowed, and 600 random lists of up to 12 words, against compiled C"
+    )
     func compiled() throws {
         var generator = SeededGenerator(seed: 12)
         var shapes: [RandomShape] = []
@@ -45,13 +50,19 @@ struct ShapeTests {
             }
             for narrowing in ["i32", "u32"] where ["value", "len"].contains(name) {
                 for isByReference in [false, true] {
-                    let word = RandomShape.Word(name: name, isByReference: isByReference, narrowing: narrowing)
+                    let word = RandomShape.Word(
+                        name: name,
+                        isByReference: isByReference,
+                        narrowing: narrowing
+                    )
                     shapes.append(RandomShape(words: [word, .init(name: "status")]))
                     shapes.append(RandomShape(words: [.init(name: "status", isByReference: true), word]))
                 }
             }
         }
-        for name in RandomShape.names { shapes.append(RandomShape(words: [RandomShape.Word](repeating: .init(name: name), count: 12))) }
+        for name in RandomShape.names {
+            shapes.append(RandomShape(words: [RandomShape.Word](repeating: .init(name: name), count: 12)))
+        }
         for index in 0..<600 { shapes.append(RandomShape(1 + index % 12, using: &generator)) }
         let compiled = try CompiledShapes(shapes)
         for (index, shape) in shapes.enumerated() {
@@ -67,7 +78,9 @@ struct ShapeTests {
                 let seen = compiled.seen(shape.words.count)
                 #expect(compiled.last == index)
                 // The event may be passed at another address as long as it is the event.
-                let isSame = zip(zip(expected, seen), shape.words).allSatisfy { $0.0.0 == $0.0.1 || $0.1.name == "event" }
+                let isSame = zip(zip(expected, seen), shape.words).allSatisfy {
+                    $0.0.0 == $0.0.1 || $0.1.name == "event"
+                }
                 #expect(isSame, "\(shape.text), round \(round): \(seen), expected \(expected)")
             }
         }
@@ -89,10 +102,14 @@ struct ShapeTests {
 
     /// The text, and the place of its fault in bytes.
     static let faults: [(String, Int)] = [
-        ("", 0), (",", 0), ("ud,", 3), (",ud", 0), ("ud,,status", 3), ("ud, status", 3), (" ud", 0), ("UD", 0),
-        ("user_data", 0), ("ud;status", 0), ("status,value:i64", 13), ("status,value:", 13), ("status,value:i32:u32", 13),
-        ("status:i32", 6), ("status,kind:u32", 11), ("&ud", 0), ("status,&event", 7), ("&data", 0), ("&error", 0),
-        ("&&value", 1), ("&", 1), ("value&", 0), ("status,len:u8", 11), ("&:i32,status", 1), ("status,len: i32", 11),
+        ("", 0), (",", 0), ("ud,", 3), (",ud", 0), ("ud,,status", 3), ("ud, status", 3), (" ud", 0),
+        ("UD", 0),
+        ("user_data", 0), ("ud;status", 0), ("status,value:i64", 13), ("status,value:", 13),
+        ("status,value:i32:u32", 13),
+        ("status:i32", 6), ("status,kind:u32", 11), ("&ud", 0), ("status,&event", 7), ("&data", 0),
+        ("&error", 0),
+        ("&&value", 1), ("&", 1), ("value&", 0), ("status,len:u8", 11), ("&:i32,status", 1),
+        ("status,len: i32", 11),
         ("ud,stätus", 3), ("value:i32", 0), ("ud,len:u32", 3), ("ud,ud,ud,ud,ud,ud,ud,ud,ud,ud,ud,ud,ud", 36),
     ]
 
@@ -111,7 +128,10 @@ struct ShapeTests {
                 return failure { _ = try vm.exists("/a", given) }
             }
             #expect(error?.status == AOS_E_INVALID)
-            #expect(error?.message.hasSuffix("at byte \(position)") == true, "\(error?.message ?? "no error")")
+            #expect(
+                error?.message.hasSuffix("at byte \(position)") == true,
+                "\(error?.message ?? "no error")"
+            )
         }
         #expect(recorder.drops == 2)
     }
@@ -134,19 +154,27 @@ struct ShapeTests {
         let texts: Lock<[String]> = Lock([])
     }
 
-    @Test("a function of a host gets the end of a program as its own arguments, by CALL and by THREAD", arguments: [
-        AOS_DELIVER_CALL, AOS_DELIVER_THREAD,
-    ])
+    @Test(
+        "a function of a host gets the end of a program as its own arguments, by CALL and by THREAD",
+        arguments: [
+            AOS_DELIVER_CALL, AOS_DELIVER_THREAD,
+        ]
+    )
     func ends(deliver: UInt32) throws {
         let queue = try HostQueue()
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
         let ends = Ends()
-        typealias Function = @convention(c) (UnsafeRawPointer?, UInt64, UInt32, UnsafePointer<Int64>?, UnsafeMutableRawPointer?) -> Void
+        typealias Function = @convention(c) (
+            UnsafeRawPointer?, UInt64, UInt32, UnsafePointer<Int64>?, UnsafeMutableRawPointer?
+        ) -> Void
         let function: Function = { data, length, kind, value, userData in
             guard let userData, let value else { return }
             let ends = Unmanaged<Ends>.fromOpaque(userData).takeUnretainedValue()
-            let text = String(decoding: UnsafeRawBufferPointer(start: data, count: Int(length)), as: UTF8.self)
+            let text = String(
+                decoding: UnsafeRawBufferPointer(start: data, count: Int(length)),
+                as: UTF8.self
+            )
             if kind == AOS_EV_COMPLETE { ends.codes.withLock { $0.append(value.pointee) } }
             if kind == AOS_EV_STDOUT { ends.texts.withLock { $0.append(text) } }
         }

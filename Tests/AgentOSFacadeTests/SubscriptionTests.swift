@@ -42,7 +42,9 @@ struct SubscriptionTests {
         try sidecar.createVM().shutdown()
         #expect(eventually { sidecar.processID == nil })
         #expect(try sidecar.take(op, limit: 100 * millisecond) == nil)
-        let peer = ScriptedPeer("[{\"on\":\"guest_filesystem_call\",\"do\":[{\"stderr\":\"oh\\n\"},{\"exit\":7}]}]")
+        let peer = ScriptedPeer(
+            "[{\"on\":\"guest_filesystem_call\",\"do\":[{\"stderr\":\"oh\\n\"},{\"exit\":7}]}]"
+        )
         let other = try peer.sidecar()
         let otherOp = try other.subscribe(nil)
         let vm = try other.createVM()
@@ -55,7 +57,9 @@ struct SubscriptionTests {
     @Test("the bits choose, but the last event comes whatever they say")
     func kinds() throws {
         let sidecar = try HostPeer.sidecar()
-        let ops = try [0, 1 << AOS_EV_CLOSED, 1 << AOS_EV_PROCESS_LOST].map { try sidecar.subscribe(nil, kinds: $0) }
+        let ops = try [0, 1 << AOS_EV_CLOSED, 1 << AOS_EV_PROCESS_LOST].map {
+            try sidecar.subscribe(nil, kinds: $0)
+        }
         let vm = try sidecar.createVM()
         _ = failure { _ = try vm.exists("/kill") }
         #expect(try sidecar.take(ops[2])?.kind == AOS_EV_PROCESS_LOST)
@@ -105,5 +109,42 @@ struct SubscriptionTests {
         let events = queue.drain(until: 2)
         #expect(events.map(\.op) == [disposal, subscription])
         #expect(events.map(\.status) == [AOS_OK, AOS_OK])
+    }
+
+    /// Two threads publish for one operation then: its events must not overtake each other on the way to the queue.
+    @Test(
+        "a loss and a disposal at the same moment come in their order, 200 times",
+        arguments: [
+            AOS_DELIVER_QUEUE, AOS_DELIVER_CALL, AOS_DELIVER_THREAD,
+        ]
+    )
+    func lossDuringDisposal(deliver: UInt32) throws {
+        let queue = try HostQueue()
+        for round in 0..<200 {
+            let sidecar = try HostPeer.sidecar()
+            _ = try sidecar.createVM()
+            let recorder = HostRecorder()
+            let isQueue = deliver == AOS_DELIVER_QUEUE
+            _ = try sidecar.subscribe(
+                isQueue ? completion(deliver, queue.handle) : recorder.completion(deliver, queue.handle)
+            )
+            let pid = try #require(sidecar.processID)
+            let disposal = try sidecar.disposeAsync(completion(AOS_DELIVER_WAIT))
+            if round % 4 > 0 { usleep(UInt32(round % 40) * 10) }
+            kill(pid, SIGKILL)
+            if isQueue {
+                var events: [HostEvent] = []
+                while events.last?.isLast != true, events.count < 3 { events += queue.drain() }
+                #expect(events.map(\.sequence) == (1...UInt64(events.count)).map { $0 }, "round \(round)")
+            } else {
+                let isDone = { recorder.isDone }
+                #expect(deliver == AOS_DELIVER_CALL ? queue.dispatch(until: isDone) : eventually(isDone))
+                #expect(recorder.faults == [] && recorder.last?.kind == AOS_EV_CLOSED, "round \(round)")
+            }
+            _ = try sidecar.events(of: disposal)
+            while queue.dispatch(timeout: 0) > 0 || !queue.drain(timeout: 0).isEmpty {
+                Issue.record("an event behind the last one, round \(round)")
+            }
+        }
     }
 }

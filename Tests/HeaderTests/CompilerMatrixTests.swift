@@ -49,7 +49,10 @@ struct CompilerMatrixTests {
             try writeFile(file, Array("\(source)\n".utf8))
             return try Tool.run(
                 compiler.name,
-                ["-std=\(compiler.standard)", "-I\(Repository.root)/include", "-c", "-o", "\(folder)/a.o", file]
+                [
+                    "-std=\(compiler.standard)", "-I\(Repository.root)/include", "-c", "-o", "\(folder)/a.o",
+                    file,
+                ]
                     + flags
             )
         }
@@ -83,7 +86,9 @@ struct CompilerMatrixTests {
         try withTestFolder { folder in
             let file = "\(folder)/a.\(compiler.suffix)"
             try writeFile(file, Array("\(source)\n".utf8))
-            let flags = ["-std=\(compiler.standard)", "-I\(Repository.root)/include", "-o", "\(folder)/a", file]
+            let flags = [
+                "-std=\(compiler.standard)", "-I\(Repository.root)/include", "-o", "\(folder)/a", file,
+            ]
             #expect(try Tool.run(compiler.name, flags + Self.strict).end == .exited(0))
             #expect(try ChildRun.run("\(folder)/a").end == .exited(0))
         }
@@ -92,7 +97,9 @@ struct CompilerMatrixTests {
     @Test("clang finds no fault in its documentation", arguments: ["clang", "clang++"])
     func documentation(name: String) throws {
         let compiler = Compiler(name: name, standard: name == "clang" ? "c11" : "c++17")
-        let flags = ["-Wdocumentation", "-Wdocumentation-unknown-command", "-Wdocumentation-pedantic", "-Werror"]
+        let flags = [
+            "-Wdocumentation", "-Wdocumentation-unknown-command", "-Wdocumentation-pedantic", "-Werror",
+        ]
         let run = try compile(compiler, Self.use, flags)
         #expect(run.end == .exited(0), "\(run.errorText)")
         let fault = "/** X. @param b  None. */ void f(int a);\n"

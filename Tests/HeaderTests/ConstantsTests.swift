@@ -74,7 +74,10 @@ struct ConstantsTests {
         #expect(lines.map { Int64($0) } == Self.values.map(\.value))
     }
 
-    @Test("no number of a family is used twice", arguments: ["AOS_E_", "AOS_EV_", "AOS_DELIVER_", "AOS_EXEC_", "AOS_ERR_"])
+    @Test(
+        "no number of a family is used twice",
+        arguments: ["AOS_E_", "AOS_EV_", "AOS_DELIVER_", "AOS_EXEC_", "AOS_ERR_"]
+    )
     func unique(family: String) {
         let numbers = Self.values.filter { $0.key.hasPrefix(family) }.map(\.value)
         #expect(numbers.count > 2 && Set(numbers).count == numbers.count)
@@ -110,7 +113,9 @@ struct ConstantsTests {
         for name in ["shapes", "queue-fd", "file-guards", "remote-command", "request-json"] {
             #expect(aos_has_feature(name) == 1, "\(name)")
         }
-        for name in ["", "shape", "Shapes", "shapes ", "\u{FF}"] { #expect(aos_has_feature(name) == 0, "\(name)") }
+        for name in ["", "shape", "Shapes", "shapes ", "\u{FF}"] {
+            #expect(aos_has_feature(name) == 0, "\(name)")
+        }
         #expect(aos_has_feature(nil) == 0)
     }
 }

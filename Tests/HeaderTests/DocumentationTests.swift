@@ -34,14 +34,16 @@ struct DocumentationTests {
             let places = function.comment.split(separator: word, omittingEmptySubsequences: false).count - 1
             #expect(places == 1, "\(word)")
         }
-        let since = function.comment.firstRange(of: "Since: ").map { function.comment[$0.upperBound...] } ?? ""
+        let since =
+            function.comment.firstRange(of: "Since: ").map { function.comment[$0.upperBound...] } ?? ""
         let version = since.prefix { !"\n ".contains($0) }
         #expect(version.split(separator: ".").count == 2 && version.allSatisfy { $0 == "." || $0.isNumber })
     }
 
     @Test("an asynchronous form never blocks, and its blocking form does", arguments: functions)
     func forms(function: HeaderFunction) {
-        let blocks = function.comment.firstRange(of: "Blocks: ").map { function.comment[$0.upperBound...] } ?? ""
+        let blocks =
+            function.comment.firstRange(of: "Blocks: ").map { function.comment[$0.upperBound...] } ?? ""
         if function.name.hasSuffix("_async") || function.parameters.contains("completion") {
             #expect(blocks.hasPrefix("never"))
         }
@@ -80,7 +82,10 @@ struct DocumentationTests {
             let code = line.split(separator: "/*", maxSplits: 1, omittingEmptySubsequences: false)[0]
             isInComment = false
             for word in code.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" }) {
-                #expect(!["enum", "union", "bool", "_Bool", "long", "short", "float", "double"].contains(word), "\(line)")
+                #expect(
+                    !["enum", "union", "bool", "_Bool", "long", "short", "float", "double"].contains(word),
+                    "\(line)"
+                )
             }
             #expect(!code.contains("..."), "\(line)")
         }

@@ -19,7 +19,9 @@ struct ExportsTests {
 
     /// The names that `nm` finds, with their version nodes.
     private func symbols() throws -> [String] {
-        try lines("nm", ["-D", "--defined-only", library()]).compactMap { $0.split(separator: " ").last.map(String.init) }
+        try lines("nm", ["-D", "--defined-only", library()]).compactMap {
+            $0.split(separator: " ").last.map(String.init)
+        }
     }
 
     private func isVersionNode(_ name: String) -> Bool {
@@ -29,7 +31,9 @@ struct ExportsTests {
     /// Names are only ever added to this file: one that goes breaks programs.
     @Test("it exports exactly what exports.txt lists")
     func golden() throws {
-        let golden = try Repository.lines("Tests/HeaderTests/exports.txt").map(String.init).filter { !$0.isEmpty }
+        let golden = try Repository.lines("Tests/HeaderTests/exports.txt").map(String.init).filter {
+            !$0.isEmpty
+        }
         #expect(golden == golden.sorted() && Set(golden).count == golden.count)
         #expect(try symbols().filter { !isVersionNode($0) }.sorted() == golden)
     }
@@ -58,12 +62,20 @@ struct ExportsTests {
         let needed = try dynamic("NEEDED").compactMap { line in
             line.split(separator: "[").last.map { String($0.dropLast()) }
         }
-        let allowed = ["libffi.so.", "libm.so.", "libstdc++.so.", "libgcc_s.so.", "libc.so.", "ld-linux", "libpthread.so."]
+        let allowed = [
+            "libffi.so.", "libm.so.", "libstdc++.so.", "libgcc_s.so.", "libc.so.", "ld-linux",
+            "libpthread.so.",
+        ]
         for name in needed { #expect(allowed.contains { name.hasPrefix($0) }, "\(name)") }
         let loaded = try lines("ldd", [library()])
-        #expect(!loaded.contains { $0.contains("swift") || $0.contains("Foundation") || $0.contains("not found") })
+        #expect(
+            !loaded.contains { $0.contains("swift") || $0.contains("Foundation") || $0.contains("not found") }
+        )
         // Mangled names of Foundation stay in what is linked statically, stripped or not.
-        let found = try Tool.run("grep", ["-c", "-a", "-E", "s10Foundation|FoundationEssentials|libFoundation", library()])
+        let found = try Tool.run(
+            "grep",
+            ["-c", "-a", "-E", "s10Foundation|FoundationEssentials|libFoundation", library()]
+        )
         #expect(found.outputText == "0\n")
     }
 
@@ -71,7 +83,11 @@ struct ExportsTests {
     func size() throws {
         let count = try readFile(library()).count
         #expect(count <= 8_000_000, "\(count) bytes")
-        #expect(try !lines("readelf", ["-S", "-W", library()]).contains { $0.contains(" .symtab ") || $0.contains(" .debug_") })
+        #expect(
+            try !lines("readelf", ["-S", "-W", library()]).contains {
+                $0.contains(" .symtab ") || $0.contains(" .debug_")
+            }
+        )
     }
 
     @Test("it asks for no executable stack and no writable code")

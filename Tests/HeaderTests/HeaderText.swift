@@ -133,7 +133,9 @@ enum Tool {
     /// Runs a program that is looked for in PATH.
     static func run(_ name: String, _ arguments: [String]) throws -> ChildRun {
         let run = try ChildRun.run("/usr/bin/env", [name] + arguments)
-        guard run.end != .exited(127) else { throw FileError(name, "not found: run scripts/setup.sh --only tests") }
+        guard run.end != .exited(127) else {
+            throw FileError(name, "not found: run scripts/setup.sh --only tests")
+        }
         return run
     }
 

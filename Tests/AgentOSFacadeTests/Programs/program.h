@@ -48,7 +48,7 @@
   } while (0)
 
 /* A path of the guest that is never answered, one that is answered late, and one that ends the sidecar. A program
- * `many` writes lines, then ends; a program `endless` writes one line and stays. */
+ * `many` writes lines, then ends; a program `endless` writes one line and stays until it is killed. */
 #define RULES \
   "{\"on\":\"guest_filesystem_call\",\"where\":{\"path\":\"/hang\"},\"do\":[{\"nothing\":true}]}," \
   "{\"on\":\"guest_filesystem_call\",\"where\":{\"path\":\"/late\"},\"do\":[{\"delay\":[1,20]},{\"default\":true}]}," \
@@ -57,7 +57,9 @@
   "{\"type\":\"process_output\",\"process_id\":\"$processId\",\"channel\":\"stdout\",\"chunk\":{\"text\":\"line $i\"}}}]}," \
   "{\"event\":{\"type\":\"process_exited\",\"process_id\":\"$processId\",\"exit_code\":3}}]}," \
   "{\"on\":\"execute\",\"where\":{\"command\":\"endless\"},\"do\":[{\"default\":true},{\"event\":{\"type\":" \
-  "\"process_output\",\"process_id\":\"$processId\",\"channel\":\"stdout\",\"chunk\":{\"text\":\"here\"}}}]}"
+  "\"process_output\",\"process_id\":\"$processId\",\"channel\":\"stdout\",\"chunk\":{\"text\":\"here\"}}}]}," \
+  "{\"on\":\"kill_process\",\"do\":[{\"default\":true},{\"event\":{\"type\":\"process_exited\",\"process_id\":" \
+  "\"$processId\",\"exit_code\":143}}]}"
 
 /* The options of a handle on the peer; `log` is NULL, or where the peer keeps its log; `rules` come before RULES. */
 static inline void write_options(char *out, size_t room, const char *peer, const char *log, const char *rules) {
