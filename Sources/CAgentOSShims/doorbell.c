@@ -80,6 +80,12 @@ int aos_shim_doorbell_take_wake(int index) {
   return 1;
 }
 
+void aos_shim_doorbell_forget_all(void) {
+  int count = atomic_load(&highest);
+  for (int i = 0; i < count; i++)
+    if (atomic_load(&bells[i].key) > UNNAMED) atomic_store(&bells[i].key, UNNAMED);
+}
+
 void aos_shim_doorbell_wake(uint64_t key) {
   if (key <= UNNAMED) return;
   int count = atomic_load(&highest);

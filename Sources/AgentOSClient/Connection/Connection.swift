@@ -33,6 +33,8 @@ package final class Connection: Sendable {
     private let transportStorage: Lock<SidecarTransport?> = Lock(nil)
     private let failureStorage: Lock<TransportFailure?> = Lock(nil)
     let counters: Lock<Counters> = Lock(Counters())
+    /// Set first of all when the process is lost: the handle forgets the connection before anybody hears of it.
+    let failing: Latch<TransportFailure> = Latch()
     /// Set when no request can succeed any more.
     let failed: Latch<TransportFailure> = Latch()
     /// Set when the process is reaped and its directory gone.
@@ -164,6 +166,7 @@ package final class Connection: Sendable {
             return stored == nil
         }
         guard isFirst else { return }
+        failing.set(failure)
         let waiting = pending.withLock { $0.close() }
         let error = Self.error(failure, prefix: "sidecar transport disconnected")
         for request in waiting { request.finish(.failure(error)) }

@@ -19,7 +19,6 @@ package final class ProcessOutput: OutputSink {
     /// Bytes that may be with the consumer before it gives some back.
     package static let window: Int = 1 << 20
 
-
     private struct Chunk: Sendable {
         let channel: OutputChannel
         var block: ByteBlock

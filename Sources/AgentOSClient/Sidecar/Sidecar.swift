@@ -190,7 +190,7 @@ package final class Sidecar: Sendable {
                 return true
             }
             if case .success(let connection) = result {
-                connection.failed.whenSet { [self] failure in connectionFailed(connection, failure) }
+                connection.failing.whenSet { [self] failure in connectionFailed(connection, failure) }
                 if !isWanted { connection.close() }
             }
             attempt.outcome.set(result)

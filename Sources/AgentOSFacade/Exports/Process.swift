@@ -171,10 +171,15 @@ package func processSpawn(
         try vm.check()
         let operation = try Operation.accept(submission, object, vm.connection)
         return (operation, {
-            let stream = ProcessEvents(operation)
-            stream.begin(vm, command, options)
-            process?.pointee = operation.object
-            vm.connection.expectWithoutWaiting()
+            do throws(ClientError) {
+                let begin = try ProcessEvents(operation).prepare(vm, command, options)
+                // Known to the host before the first event can be.
+                process?.pointee = operation.object
+                begin()
+                vm.connection.expectWithoutWaiting()
+            } catch {
+                operation.complete(.failed(error))
+            }
         })
     }
 }

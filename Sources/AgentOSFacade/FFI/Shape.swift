@@ -23,24 +23,28 @@ struct Shape: Hashable, Sendable {
     /// Faults name their position, in bytes from 0.
     init(_ text: String) throws(ClientError) {
         var words: [Word] = []
+        var narrowedAt: Int?
         var offset = 0
         for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-            words.append(try Self.word(String(Substring(part)), at: offset))
+            guard words.count < Self.maximumWords else {
+                throw Self.fault("more than \(Self.maximumWords) words", offset)
+            }
+            let word = try Self.word(String(Substring(part)), at: offset)
+            if word.narrowing != nil { narrowedAt = narrowedAt ?? offset }
+            words.append(word)
             offset += part.count + 1
         }
-        guard words.count <= Self.maximumWords else {
-            throw .invalid("completion.shape: \(words.count) words, at most \(Self.maximumWords) are possible")
-        }
-        if words.contains(where: { $0.narrowing != nil }), !words.contains(where: { $0.field == .status }) {
-            throw .invalid("completion.shape: a narrowed word needs `status` in the same shape")
+        if let narrowedAt, !words.contains(where: { $0.field == .status }) {
+            throw Self.fault("a narrowed word needs `status` in the same shape", narrowedAt)
         }
         self.words = words
     }
 
+    private static func fault(_ reason: String, _ position: Int) -> ClientError {
+        .invalid("completion.shape: \(reason) at byte \(position)")
+    }
+
     private static func word(_ text: String, at offset: Int) throws(ClientError) -> Word {
-        func fault(_ reason: String, _ position: Int) -> ClientError {
-            .invalid("completion.shape: \(reason) at byte \(position)")
-        }
         var rest = Substring(text)
         let isByReference = rest.hasPrefix("&")
         if isByReference { rest = rest.dropFirst() }

@@ -102,18 +102,19 @@ package final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     /// One reference less. The object, if that was the last one and it was made in this process.
     package func release(_ key: OpaquePointer?) -> Object? {
         // What is taken out dies outside the lock: its end may call back in here.
-        let released = state.withLock { state -> (object: Object?, isOurs: Bool) in
-            guard let slot = find(key, &state) else { return (nil, false) }
-            let isOurs = state.slots[slot].fork == ForkGeneration.current
+        let released = state.withLock { state -> Object? in
+            guard let slot = find(key, &state) else { return nil }
+            // A forked child ends nothing of its parent's, however often it tries.
+            guard state.slots[slot].fork == ForkGeneration.current else { return nil }
             state.slots[slot].references -= 1
-            guard state.slots[slot].references == 0, isOurs else { return (nil, false) }
+            guard state.slots[slot].references == 0 else { return nil }
             defer {
                 state.slots[slot].object = nil
                 state.slots[slot].generation += 1
                 if state.slots[slot].generation < Self.generationLimit { state.free.append(slot) }
             }
-            return (state.slots[slot].object, isOurs)
+            return state.slots[slot].object
         }
-        return released.object
+        return released
     }
 }

@@ -12,7 +12,10 @@ enum Handles {
 
     /// Runs once: what a forked child does before its `fork` returns.
     static let forkPreparation: Void = ForkGeneration.register(
-        ForkGeneration.Handlers(prepare: {}, parent: {}, child: { aos_shim_close_all_in_child() }))
+        ForkGeneration.Handlers(prepare: {}, parent: {}, child: {
+            aos_shim_close_all_in_child()
+            aos_shim_doorbell_forget_all()
+        }))
 
     private static func object<Object>(
         _ table: HandleTable<Object>, _ key: OpaquePointer?, _ name: StaticString

@@ -11,6 +11,9 @@ final class Operation: Sendable {
         /// WAIT and THREAD: what was not taken yet.
         var pending = Fifo<EventRecord>()
         var waiters: [WakeWord] = []
+        /// QUEUE and CALL: numbered, and on its way to the queue by one thread at a time, in order.
+        var outbox = Fifo<EventRecord>()
+        var isPosting = false
         /// THREAD: a thread is at it, or will be.
         var isScheduled = false
         var timer: InterruptionTimer?
@@ -110,7 +113,7 @@ final class Operation: Sendable {
             state.lastSequence += 1
             record.sequence = state.lastSequence
             state.isComplete = record.isLast
-            if keeps { state.pending.append(record) }
+            if keeps { state.pending.append(record) } else { state.outbox.append(record) }
             defer {
                 state.waiters = []
                 if keeps { state.isScheduled = true }
@@ -127,10 +130,29 @@ final class Operation: Sendable {
         }
         switch delivery {
         case .wait: for word in outcome.waiters { wake(word) }
-        case .queue(let queue): queue.post(self, record)
-        case .call(let queue, _): queue.postCall(self, record)
         case .thread: if outcome.schedule { CallbackThreads.current.schedule(self) }
-        case .none: record.credit?.giveBack()
+        case .queue, .call, .none: post()
+        }
+    }
+
+    /// Two threads may publish at once, a loss and an end for instance: who comes second leaves its event to the first.
+    private func post() {
+        let isOurs = state.withLock { state in
+            defer { state.isPosting = true }
+            return !state.isPosting
+        }
+        guard isOurs else { return }
+        while let record = state.withLock({ state -> EventRecord? in
+            let next = state.outbox.popFirst()
+            if next == nil { state.isPosting = false }
+            return next
+        }) {
+            switch delivery {
+            case .queue(let queue): queue.post(self, record)
+            case .call(let queue, _): queue.postCall(self, record)
+            case .none: record.credit?.giveBack()
+            case .wait, .thread: break
+            }
         }
     }
 

@@ -11,20 +11,17 @@ final class ProcessEvents: OutputConsumer {
 
     init(_ operation: Operation) { self.operation = operation }
 
-    /// Starts the process; its id is known to the operation before this returns.
-    func begin(_ vm: VM, _ command: CommandLine, _ options: ProcessOptions) {
-        do throws(ClientError) {
-            let prepared = try vm.prepareSpawn(command, options, consumer: self, run: operation.run)
-            stream.withLock { $0 = prepared.output }
-            let object = ProcessObject(prepared.process, vm, operation.sidecar)
-            guard let id = Identifiers.current.processes.add(object) else {
-                throw ClientError(.noMemory, "too many processes")
-            }
-            operation.setObject(id)
-            prepared.begin()
-        } catch {
-            operation.complete(.failed(error))
+    /// Prepares the start: from here on the operation knows the id of its process. The start itself is what is returned.
+    func prepare(
+        _ vm: VM, _ command: CommandLine, _ options: ProcessOptions
+    ) throws(ClientError) -> @Sendable () -> Void {
+        let prepared = try vm.prepareSpawn(command, options, consumer: self, run: operation.run)
+        stream.withLock { $0 = prepared.output }
+        guard let id = Identifiers.current.processes.add(ProcessObject(prepared.process, vm, operation.sidecar)) else {
+            throw ClientError(.noMemory, "too many processes")
         }
+        operation.setObject(id)
+        return prepared.begin
     }
 
     func consume(_ channel: OutputChannel, _ block: ByteBlock) {

@@ -21,8 +21,13 @@ package final class EventQueue: Sendable {
         /// Operations whose function runs at this moment.
         var running: Set<ObjectIdentifier> = []
         var dispatchers: [ThreadIdentity] = []
+        /// Threads that wait beside items that are not theirs to take.
+        var sleepers: [WakeWord] = []
         var isClosed = false
     }
+
+    /// A wake cannot be seen while the descriptor is readable anyway: then it is looked for this often.
+    private static let wakeLook: UInt64 = 10_000_000
 
     static let defaultCapacity: UInt32 = 65_536
     static let largestCapacity: UInt32 = 1 << 24
@@ -71,7 +76,7 @@ package final class EventQueue: Sendable {
             state.events.append(Item(operation: operation, record: record))
             return true
         }
-        if isIn { aos_shim_doorbell_add(bell, 1) }
+        if isIn { announce() }
     }
 
     func postCall(_ operation: Operation, _ record: EventRecord) {
@@ -80,7 +85,20 @@ package final class EventQueue: Sendable {
             state.calls.append(Item(operation: operation, record: record))
             return true
         }
-        if isIn { aos_shim_doorbell_add(bell, 1) }
+        if isIn { announce() }
+    }
+
+    private func announce() {
+        aos_shim_doorbell_add(bell, 1)
+        wakeSleepers()
+    }
+
+    private func wakeSleepers() {
+        let sleepers = state.withLock { state in
+            defer { state.sleepers = [] }
+            return state.sleepers
+        }
+        for word in sleepers { word.wake(.done) }
     }
 
     // MARK: Taking
@@ -90,6 +108,18 @@ package final class EventQueue: Sendable {
         if aos_shim_doorbell_take_wake(bell) != 0 { return false }
         if let deadline, deadline <= .now { return false }
         SystemCall.waitReadable(descriptor, until: deadline)
+        return true
+    }
+
+    /// The same while the descriptor is readable for what is not to be taken here.
+    private func sleepBesideOthers(until deadline: MonotonicTime?) -> Bool {
+        if aos_shim_doorbell_take_wake(bell) != 0 { return false }
+        if let deadline, deadline <= .now { return false }
+        let word = WakeWord()
+        state.withLock { $0.sleepers.append(word) }
+        let look = MonotonicTime.now.adding(Self.wakeLook)
+        _ = word.sleep(until: min(look, deadline ?? look))
+        state.withLock { state in state.sleepers.removeAll { $0 === word } }
         return true
     }
 
@@ -105,8 +135,7 @@ package final class EventQueue: Sendable {
                 aos_shim_doorbell_add(bell, -Int32(items.count))
                 return items.map { ($0.operation, $0.record) }
             }
-            // The descriptor is readable for calls, which are not ours to take: waiting would be a busy loop.
-            if hasCalls || !sleep(until: deadline) { return [] }
+            if !(hasCalls ? sleepBesideOthers(until: deadline) : sleep(until: deadline)) { return [] }
         }
     }
 
@@ -128,7 +157,7 @@ package final class EventQueue: Sendable {
             if let next {
                 run(next)
                 done += 1
-            } else if done > 0 || isBlocked || !sleep(until: deadline) {
+            } else if done > 0 || !(isBlocked ? sleepBesideOthers(until: deadline) : sleep(until: deadline)) {
                 break
             }
         }
@@ -163,6 +192,7 @@ package final class EventQueue: Sendable {
             // Released under it: this was the last call.
             return state.isClosed
         }
+        wakeSleepers()
         if mustDrop { callback.drop() }
     }
 

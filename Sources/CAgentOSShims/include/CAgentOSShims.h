@@ -76,6 +76,7 @@ int aos_shim_doorbell_fd(int index);
 void aos_shim_doorbell_add(int index, int32_t items); /* that many more items are pending, or fewer */
 int aos_shim_doorbell_take_wake(int index);           /* 1 if a wake was pending; it is gone now */
 void aos_shim_doorbell_wake(uint64_t key);            /* by key: an unknown one does nothing */
+void aos_shim_doorbell_forget_all(void);              /* in a forked child: the bells are its parent's */
 void aos_shim_doorbell_destroy(int index);
 
 /* Base64 (base64.c): standard alphabet, padded; SIMD chosen at run time. */
