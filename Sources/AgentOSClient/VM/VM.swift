@@ -44,6 +44,8 @@ package final class VM: Sendable {
         record.observeLoss { [weak self] error in self?.lost(error) }
     }
 
+    package var hasReadOnlyRoot: Bool { configuration.isReadOnly }
+
     /// The sidecar's own name for it. Names repeat in every process.
     package var wireID: String { record.vmID }
 

@@ -25,14 +25,20 @@ package struct VMConfiguration: Sendable {
     /// Whether the document said anything about permissions.
     let hasPermissions: Bool
 
-    /// `document` is JSON or nil. `reconfigured`: the VM that there is already, whose root and environment stay.
-    package init(document: String?, host: HostView, reconfigured: VM? = nil) throws(ClientError) {
+    package enum Purpose: Sendable {
+        case creation
+        /// For a VM that there is already: its root and environment stay.
+        case reconfiguration(ofReadOnlyRoot: Bool)
+    }
+
+    /// `document` is JSON or nil.
+    package init(document: String?, host: HostView, for purpose: Purpose = .creation) throws(ClientError) {
         let checksHost = host.isLocal
         let always = [
             "software", "loopbackExemptPorts", "allowedNodeBuiltins", "moduleAccessCwd", "mounts", "permissions",
         ]
         let atCreation = ["rootFilesystem", "additionalInstructions", "metadata", "readyTimeoutMs", "stdinGuard"]
-        let allowed = reconfigured == nil ? always + atCreation : always
+        let allowed: [String] = if case .creation = purpose { always + atCreation } else { always }
         let object = try ConfigurationObject(document: document, allowed: allowed)
         let modules = try Self.moduleDirectory(object, checksHost)
         moduleDirectory = modules
@@ -54,7 +60,7 @@ package struct VMConfiguration: Sendable {
         var root = try object.value("rootFilesystem").map { (value) throws(ClientError) in
             try RootFilesystem(value, place: "rootFilesystem")
         } ?? RootFilesystem()
-        if let reconfigured { root.isReadOnly = reconfigured.configuration.isReadOnly }
+        if case .reconfiguration(let isReadOnly) = purpose { root.isReadOnly = isReadOnly }
         isReadOnly = try Self.isReadOnly(root, policy)
         additionalInstructions = try object.string("additionalInstructions")
         let generated = root.generatedEntries(

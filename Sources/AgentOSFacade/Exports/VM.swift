@@ -51,7 +51,8 @@ private func configuration(
     let vm = try Identifiers.vm(id, of: object)
     let document = try Arguments.optionalText(config, len, "config_json")
     let configuration = try VMConfiguration(
-        document: document, host: object.client.options.hostView, reconfigured: vm)
+        document: document, host: object.client.options.hostView,
+        for: .reconfiguration(ofReadOnlyRoot: vm.hasReadOnlyRoot))
     return Prepared(vm, try vm.reconfigure(configuration))
 }
 

@@ -38,7 +38,7 @@ struct PermissionPolicyTests {
     @Test("whether files may be written is told from the policy: the last match wins", arguments: writing)
     func writing(fs: String?, writing: String) throws {
         let found: String =
-            switch try policy(fs.map { #"{"fs":\#($0)}"# } ?? "{}").writing {
+            switch try policy(fs.map { #"{"fs":\#($0)}"# } ?? "{}").reach(of: "write") {
             case .everywhere: "everywhere"
             case .nowhere: "nowhere"
             case .somewhere(let rule): "somewhere \(rule)"

@@ -13,7 +13,11 @@ struct VMConfigurationTests {
         checksHost: Bool = true,
         reconfigures: Bool = false
     ) throws(ClientError) -> VMConfiguration {
-        try VMConfiguration(document: document, checksHost: checksHost, reconfigures: reconfigures)
+        var options = ConnectionOptions()
+        options.isRemote = !checksHost
+        return try VMConfiguration(
+            document: document, host: HostView(options),
+            for: reconfigures ? .reconfiguration(ofReadOnlyRoot: false) : .creation)
     }
 
     private func entries(_ configuration: VMConfiguration) -> [String] {
@@ -152,7 +156,7 @@ struct VMConfigurationTests {
         }
         #expect(text.hasPrefix("\(name): unknown member; known are software, "))
         _ = try read("{\"\(name)\":null}")
-        _ = try read(#"{"mounts":[],"additionalInstructions":"x"}"#, reconfigures: true)
+        _ = try read(#"{"mounts":[],"software":[]}"#, reconfigures: true)
     }
 
     @Test("many packs get numbers of one width; what the caller mounts wins over what we would")
