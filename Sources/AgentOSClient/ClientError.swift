@@ -103,7 +103,11 @@ package struct ClientError: Error, Sendable {
     }
 
     package static func aggregate(_ errors: [ClientError]) -> ClientError {
-        ClientError(.aggregate, errors.map(\.batchMessage).joined(separator: "; ")) { $0.parts = errors }
+        ClientError(.aggregate, errors.map(\.batchMessage).joined(separator: "; ")) { detail in
+            // Of a single one the facts are those of the whole.
+            if errors.count == 1, let only = errors.first { detail = only.detail }
+            detail.parts = errors
+        }
     }
 }
 

@@ -111,9 +111,7 @@ struct ConnectionTests {
         let error = try #require(failure { try peer.sidecar().connect() })
         #expect(error.status == AOS_E_SIDECAR && error.kind == "sidecar")
         #expect(peer.hasEnded)
-        withKnownIssue("the text is the one of any answer with a wrong owner") {
-            #expect(error.message.hasPrefix("invalid authenticate response: "), "\(error)")
-        }
+        #expect(error.message.hasPrefix("invalid authenticate response: "), "\(error)")
     }
 
     @Test("a program that echoes is found out at once (case 19)")

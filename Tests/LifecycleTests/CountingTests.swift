@@ -14,9 +14,7 @@ struct CountingTests {
     private func expectSettled(_ run: HostRun) {
         // A request whose answer ends the connection before the call that sent it returns leaves its timer behind,
         // and with it the I/O thread and its two descriptors, for as long as the request's limit.
-        withKnownIssue("the I/O thread may stay for the limit of the last request", isIntermittent: true) {
-            #expect(run.value("after")?.hasSuffix(": settled") == true, "\(run)")
-        }
+        #expect(run.value("after")?.hasSuffix(": settled") == true, "\(run)")
     }
 
     @Test(

@@ -65,10 +65,10 @@ struct DisposeTests {
         let outcomes = Collected<String>()
         onThreads(8) { _ in
             let error = failure { try sidecar.dispose() }
-            outcomes.append("\(error?.code ?? "-") \(error?.message ?? "success") \(peer.hasEnded)")
+            outcomes.append("\(error?.kind ?? "-") \(error?.message ?? "success") \(peer.hasEnded)")
         }
         #expect(outcomes.all.count == 8)
-        #expect(outcomes.all.allSatisfy { $0 == "invalid_state boom true" }, "\(outcomes.all)")
+        #expect(outcomes.all.allSatisfy { $0 == "aggregate invalid_state: boom true" }, "\(outcomes.all)")
         #expect(peer.requests("dispose_vm").count == 1 && peer.starts.count == 1)
     }
 

@@ -182,10 +182,7 @@ struct LeaseTests {
         }
         #expect(sidecar.vmCount == 0)
         // The answers fail before the handle knows: a shutdown in between takes the connection for a healthy one.
-        withKnownIssue("a shutdown right after the loss reports how the process ended", isIntermittent: true)
-        {
-            #expect(errors.isEmpty, "\(errors.count): \(String(describing: errors.first))")
-        }
+        #expect(errors.isEmpty, "\(errors.count): \(String(describing: errors.first))")
     }
 
     @Test(

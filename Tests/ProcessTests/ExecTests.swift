@@ -148,9 +148,7 @@ struct ExecTests {
         let peer = S.peer(S.on("execute", S.answer, S.output("abc"), S.exit(4)))
         let result = try peer.sidecar().createVM().run("x", .members(["captureStdio": .bool(false)]))
         #expect(result.output == [] && result.error == [] && result.code == 4)
-        withKnownIssue("the flag for truncation is set", isIntermittent: true) {
-            #expect(result.flags == 0)
-        }
+        #expect(result.flags == 0)
     }
 
     @Test("commands at the same time get their own output each (case 19)")

@@ -61,13 +61,9 @@ struct InputLimitTests {
         #expect(error?.status == AOS_E_TOO_LARGE && error?.kind == "too_large")
         let written = given.sent.reduce(0, +)
         let limit = "stdin limit of this sidecar reached"
-        withKnownIssue("more than one write carries always says 0 bytes written", isIntermittent: true) {
-            #expect(
-                error?.message == "\(limit): \(written) bytes written, \(given.refused) more would block it"
-            )
-        } when: {
-            given.refused > 245_760
-        }
+        #expect(
+            error?.message == "\(limit): \(written) bytes written, \(given.refused) more would block it"
+        )
         #expect(peer.chunkSizes == given.sent)
         // What was refused is not counted, and nothing else is spoiled.
         try process.closeInput()

@@ -49,9 +49,7 @@ struct ProcessEndTests {
         #expect(process.cancel() == AOS_OK && aos_op_cancel(vm.sidecar.handle, op) == AOS_OK)
         #expect(try process.finish().last.status == AOS_E_CANCELED)
         let last = try end(of: op, vm.sidecar)
-        withKnownIssue("exec ends with the timeout of the kill instead", isIntermittent: true) {
-            #expect(last?.status == AOS_E_CANCELED, "\(last?.error?.description ?? "")")
-        }
+        #expect(last?.status == AOS_E_CANCELED, "\(last?.error?.description ?? "")")
         #expect(process.isStale)
     }
 

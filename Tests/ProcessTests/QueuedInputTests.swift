@@ -31,11 +31,9 @@ struct QueuedInputTests {
             try check { aos_process_close_stdin_async(vm.sidecar.handle, process.id, &completion, nil, $0) }
         }
         #expect(busy?.status == AOS_E_BUSY)
-        withKnownIssue("nothing is sent any more", isIntermittent: true) {
-            try process.closeInput()
-            #expect(peer.requests("close_stdin").count == 2)
-            #expect(try process.finish(limit: 2 * second).last.value == 0)
-        }
+        try process.closeInput()
+        #expect(peer.requests("close_stdin").count == 2)
+        #expect(try process.finish(limit: 2 * second).last.value == 0)
     }
 
     @Test("a write that was refused as busy is not counted")
@@ -62,10 +60,8 @@ struct QueuedInputTests {
             }
         }
         #expect(busy?.status == AOS_E_BUSY)
-        withKnownIssue("it is counted", isIntermittent: true) {
-            try process.write([1])
-            #expect(peer.chunkSizes == [1])
-        }
+        try process.write([1])
+        #expect(peer.chunkSizes == [1])
         try process.kill("TERM")
         _ = try process.finish()
     }
@@ -100,11 +96,9 @@ struct QueuedInputTests {
         #expect(try end(of: close, vm.sidecar)?.status == AOS_E_CANCELED)
         #expect(try end(of: write, vm.sidecar)?.status == AOS_OK)
         #expect(peer.requests("close_stdin").isEmpty)
-        withKnownIssue("nothing is sent any more", isIntermittent: true) {
-            try process.closeInput()
-            #expect(peer.requests("close_stdin").count == 1)
-            #expect(try process.finish(limit: 2 * second).last.value == 0)
-        }
+        try process.closeInput()
+        #expect(peer.requests("close_stdin").count == 1)
+        #expect(try process.finish(limit: 2 * second).last.value == 0)
     }
 
     @Test("the deadline of a write counts while it waits behind another one")
@@ -123,9 +117,7 @@ struct QueuedInputTests {
         }
         #expect(try end(of: second, vm.sidecar)?.status == AOS_E_DEADLINE)
         let time = ContinuousClock.now - start
-        withKnownIssue("it ends when the write before it is answered", isIntermittent: true) {
-            #expect(time < .seconds(2))
-        }
+        #expect(time < .seconds(2))
         #expect(try end(of: first, vm.sidecar)?.status == AOS_OK)
         #expect(peer.chunkTexts == ["a"], "what was given up is not sent")
         try process.kill("TERM")

@@ -97,10 +97,8 @@ struct SignalTests {
             S.on("kill_process", S.answer, S.exit(143))
         )
         let process = try peer.sidecar().createVM().spawn(["x"])
-        withKnownIssue("it is AOS_E_REMOTE", isIntermittent: true) {
-            #expect(failure { try process.write([1]) }?.status == AOS_E_DISPOSED)
-            #expect(failure { try process.kill("TERM") }?.status == AOS_E_DISPOSED)
-        }
+        #expect(failure { try process.write([1]) }?.status == AOS_E_DISPOSED)
+        #expect(failure { try process.kill("TERM") }?.status == AOS_E_DISPOSED)
     }
 
     @Test("a lost SIGKILL is sent again each second, five times at most (X7)")

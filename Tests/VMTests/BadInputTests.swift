@@ -206,9 +206,7 @@ struct BadInputTests {
     func tooLargeOperation() throws {
         let vm = try peer.sidecar().createVM()
         let error = failure { try vm.write("/big", [UInt8](repeating: 0xFF, count: 1_048_577)) }
-        withKnownIssue("VM.checkSize leaves `operation` out, which the smaller file's error has") {
-            #expect(error?.detail["operation"]?.stringValue == "writeFile")
-        }
+        #expect(error?.detail["operation"]?.stringValue == "writeFile")
     }
 
     @Test("after all of it the real sidecar lives", .enabled(if: RealSidecar.isThere))

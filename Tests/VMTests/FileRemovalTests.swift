@@ -51,11 +51,7 @@ struct FileRemovalTests {
         let error = failure { try second.remove("/m") }
         expect(error, AOS_E_REMOTE, errno: "ENOENT", says: "/m")
         #expect(missing.sentCalls == [])
-        withKnownIssue(
-            "a refusal of ours in the guest's words has kind kernel and no code: `kernel error []: ...`"
-        ) {
-            #expect(error?.detail["description"]?.stringValue?.contains("[]") != true)
-        }
+        #expect(error?.detail["description"]?.stringValue?.contains("[]") != true)
     }
 
     @Test("34: ENOTEMPTY at the end of a recursive delete is tried once more, then it stands")

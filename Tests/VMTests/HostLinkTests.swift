@@ -143,13 +143,9 @@ struct HostLinkTests {
         )
         _ = failure { try vm.write("/mnt/m/x/new", "evil") }
         _ = failure { try vm.makeDirectory("/mnt/m/x/dir", recursive: true) }
-        withKnownIssue(
-            "H9 through a mount of a read-only root: the file and the directory are made on the host"
-        ) {
-            #expect(host.content == before)
-            let names = try folder.names()
-            #expect(names == ["keep", "other"])
-        }
+        #expect(host.content == before)
+        let names = try folder.names()
+        #expect(names == ["keep", "other"])
     }
 }
 

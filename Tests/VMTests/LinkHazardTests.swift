@@ -94,12 +94,8 @@ struct LinkHazardTests {
         let vm = try realVM()
         defer { finish(vm) }
         try vm.write("/var/lock/f", "x")
-        withKnownIssue(
-            "the guard writes /run/lock/f, and the sidecar does not follow the base's link to it: ENOENT"
-        ) {
-            let text = try vm.readText("/var/lock/f")
-            #expect(text == "x")
-        }
+        let text = try vm.readText("/var/lock/f")
+        #expect(text == "x")
     }
 
     @Test("H7, 22: links to nothing are removed, alone and in a tree")

@@ -55,12 +55,8 @@ struct MountHazardTests {
         expect(failure { try vm.configure(.object([])) }, AOS_E_INVALID, errno: "EBUSY")
         try vm.configure(json("{\"mounts\":[\(mount),{\"path\":\"/mnt/n\",\"plugin\":{\"id\":\"memory\"}}]}"))
         #expect(try vm.list("/mnt/n") == [])
-        withKnownIssue(
-            "behind aos_vm_configure what the client wrote into a memory mount is missing until the next scan"
-        ) {
-            let text = try vm.readText("/mnt/m/f")
-            #expect(text == "x")
-        }
+        let text = try vm.readText("/mnt/m/f")
+        #expect(text == "x")
         _ = try vm.stat("/tmp")
         #expect(try vm.readText("/mnt/m/f") == "x")
     }
@@ -82,17 +78,10 @@ struct MountHazardTests {
         try vm.write("/mnt/m/d/g", "x")
         try vm.makeDirectory("/mnt/m/empty")
         try vm.remove("/mnt/m/empty")
-        withKnownIssue("PathGuard.kind takes ENOENT alone for `a file`; read_dir in a mount answers ENOTDIR")
-        {
-            try vm.remove("/mnt/m/f")
-        }
-        withKnownIssue("the same, below a directory") {
-            try vm.remove("/mnt/m/d", recursive: true)
-        }
-        withKnownIssue("what it leaves") {
-            let names = try vm.list("/mnt/m")
-            #expect(names == [])
-        }
+        try vm.remove("/mnt/m/f")
+        try vm.remove("/mnt/m/d", recursive: true)
+        let names = try vm.list("/mnt/m")
+        #expect(names == [])
     }
 
     @Test("18: below a file of a mount nothing exists", arguments: ["memory", "host_dir"])
@@ -110,10 +99,8 @@ struct MountHazardTests {
         defer { finish(vm) }
         try vm.write("/mnt/m/f", "x")
         #expect(try vm.exists("/mnt/m/none/x") == false)
-        withKnownIssue("exists takes ENOENT alone for `no`; realpath in a mount answers ENOTDIR") {
-            let exists = try vm.exists("/mnt/m/f/x")
-            #expect(exists == false)
-        }
+        let exists = try vm.exists("/mnt/m/f/x")
+        #expect(exists == false)
         expect(failure { _ = try vm.read("/mnt/m/f/x") }, AOS_E_REMOTE)
         expect(failure { try vm.write("/mnt/m/f/x", "y") }, AOS_E_REMOTE)
     }
@@ -150,15 +137,10 @@ struct MountHazardTests {
         try writeFile("\(folder.path)/mnt/data.json", Array("host".utf8))
         let vm = try realVM(hostMount(folder.path, at: "/mnt/data"))
         defer { finish(vm) }
-        withKnownIssue("`mnt/data.json` of a mount at /mnt/data is looked up as `.json`") {
-            let text = try vm.readText("/mnt/data/mnt/data.json")
-            #expect(text == "host")
-        }
-        try vm.write("/mnt/data/mnt/database", "new")
-        withKnownIssue("writing `mnt/database` makes `base` in the top directory of the host") {
-            let names = try folder.names()
-            #expect(names == ["mnt"])
-        }
+        // Unreachable through this sidecar, so refused: it would look up `.json`, and make `base` on the host.
+        expect(failure { _ = try vm.readText("/mnt/data/mnt/data.json") }, AOS_E_INVALID, errno: "EINVAL")
+        expect(failure { try vm.write("/mnt/data/mnt/database", "new") }, AOS_E_INVALID, errno: "EINVAL")
+        #expect(try folder.names() == ["mnt"])
     }
 
     private func hostMount(_ path: String, at guestPath: String, readOnly: Bool = false) throws -> JSONValue {
@@ -208,9 +190,7 @@ struct MountHazardTests {
         for call in [FileCall.write, .makeTree, .mkdir] {
             expect(failure { try call.run(vm, "/mnt/h/new") }, AOS_E_REMOTE, errno: "EROFS")
         }
-        withKnownIssue("PathGuard.kind: ENOTDIR in place of EROFS") {
-            expect(failure { try vm.remove("/mnt/h/keep") }, AOS_E_REMOTE, errno: "EROFS")
-        }
+        expect(failure { try vm.remove("/mnt/h/keep") }, AOS_E_REMOTE, errno: "EROFS")
         #expect(host.content == before)
     }
 }

@@ -207,9 +207,7 @@ struct PathGuardTests {
         ]
     )
     func order(_ path: String) throws {
-        try withKnownIssue("GuestPath checks bytes and lengths before the normal form") {
-            try refused(path) { error, _ in #expect(error.kind == "path_not_normalized") }
-        }
+        try refused(path) { error, _ in #expect(error.kind == "path_not_normalized") }
     }
 
     @Test("2.2: a backslash is refused where something changes, and is a byte like any other elsewhere")
@@ -233,13 +231,9 @@ struct PathGuardTests {
             """
         )
         let vm = try peer.sidecar().createVM()
-        withKnownIssue(
-            "makeDirectory uses the guard WRITABLE also without recursive (filesystem.md 2.4, 5.3)"
-        ) {
-            let error = try #require(failure(of: { try vm.makeDirectory("/proc/x") }))
-            expect(error, AOS_E_REMOTE, errno: "EROFS", says: "EROFS: read-only filesystem: /proc/x")
-            #expect(error.code == "kernel_error")
-        }
+        let error = try #require(failure(of: { try vm.makeDirectory("/proc/x") }))
+        expect(error, AOS_E_REMOTE, errno: "EROFS", says: "EROFS: read-only filesystem: /proc/x")
+        #expect(error.code == "kernel_error")
         let before = peer.fileCalls
         let error = failure { try vm.makeDirectory("/proc/x", recursive: true) }
         expect(error, AOS_E_INVALID, says: "Path is read-only: /proc/x")

@@ -171,12 +171,9 @@ struct RealFileTests {
     func removeAboveInstructions() throws {
         let vm = try realVM()
         defer { finish(vm) }
-        withKnownIssue("`remove(\"/etc\", recursive)` takes /etc/agentos away, which no call may change (D4)")
-        {
-            _ = failure { try vm.remove("/etc", recursive: true) }
-            let stays = try vm.exists("/etc/agentos/instructions.md")
-            #expect(stays)
-        }
+        _ = failure { try vm.remove("/etc", recursive: true) }
+        let stays = try vm.exists("/etc/agentos/instructions.md")
+        #expect(stays)
     }
 }
 

@@ -88,9 +88,7 @@ struct ReconfigurationTests {
         let partial = try json(
             #"{"permissions":{"fs":{"default":"allow","rules":[{"mode":"deny","paths":["/d/**"]}]}}}"#
         )
-        withKnownIssue("a policy that denies some writes is refused for a VM whose root is read-only") {
-            try vm.configure(partial)
-        }
+        try vm.configure(partial)
     }
 
     @Test("H10: a configuration that fails half way ends the VM, and the error says so")
@@ -118,11 +116,8 @@ struct ReconfigurationTests {
     func instructions() throws {
         let peer = ScriptedPeer()
         let vm = try peer.sidecar().createVM()
-        withKnownIssue(
-            "additionalInstructions of aos_vm_configure are sent where nobody reads them (vm.md V7)"
-        ) {
-            try vm.configure(json(#"{"additionalInstructions":"MARK"}"#))
-            Issue.record("accepted, and nothing was written: \(peer.fileCalls)")
-        }
+        let error = failure { try vm.configure(json(#"{"additionalInstructions":"MARK"}"#)) }
+        expect(error, AOS_E_INVALID, says: "additionalInstructions")
+        #expect(peer.requests("configure_vm").count == 1)
     }
 }

@@ -172,12 +172,7 @@ struct ShutdownTests {
         expect(failure { _ = try vm.read("/x") }, AOS_E_SIDECAR)
         let start = ContinuousClock.now
         // Between the failure of requests and the handle's own notice of it, one in twenty fails.
-        withKnownIssue(
-            "a shutdown right behind a death gives `native sidecar exited with code 3`",
-            isIntermittent: true
-        ) {
-            try vm.shutdown()
-        }
+        try vm.shutdown()
         #expect(ContinuousClock.now - start < .seconds(1))
         #expect(peer.requests("dispose_vm").isEmpty)
     }
@@ -203,14 +198,12 @@ struct ShutdownTests {
     @Test("34: a handle that is released without a shutdown disposes its VMs")
     func dropped() throws {
         let peer = ScriptedPeer()
-        do {
-            var handle: OpaquePointer?
-            let options = JSONWriter.text(peer.options())
-            try check { aos_sidecar_create(options, options.utf8.count, &handle, $0) }
-            var id: aos_id = 0
-            try check { aos_vm_create(handle, nil, 0, HostSidecar.limit, &id, $0) }
-            aos_sidecar_release(handle)
-        }
+        var handle: OpaquePointer?
+        let options = JSONWriter.text(peer.options())
+        try check { aos_sidecar_create(options, options.utf8.count, &handle, $0) }
+        var id: aos_id = 0
+        try check { aos_vm_create(handle, nil, 0, HostSidecar.limit, &id, $0) }
+        aos_sidecar_release(handle)
         #expect(peer.wait(limit: .seconds(3)) { !$0.requests("dispose_vm").isEmpty })
         #expect(eventually { peer.runningProcessIDs.isEmpty })
     }

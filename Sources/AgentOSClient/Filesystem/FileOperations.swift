@@ -153,13 +153,17 @@ extension VM {
     }
 
     /// A directory in the place of a device file ends the sidecar once that file was written.
+    ///
+    /// `realpath` tells what is there: a device has no link to read, and its `lstat` may be another's.
     private func refuseDevice(_ path: String) -> Steps<Void> {
         guard path.hasPrefix("/dev/") else { return .done(()) }
-        return kind(of: path).map { kind throws(ClientError) in
-            switch kind {
-            case .missing, .directory: return
-            case .link, .file: throw ClientError.guest("EEXIST", "file exists: \(path)", kind: .kernel)
-            }
+        let refusal = ClientError.guest("EEXIST", "file exists: \(path)", kind: .kernel)
+        return realPathRequest(path).map { _ in true }.recover { error throws(ClientError) in
+            guard error.detail.errno == "ENOENT" else { throw error }
+            return .done(false)
+        }.then { [self] exists in
+            guard exists else { return .done(()) }
+            return readDirRequest(path).map { _ in }.recover { _ throws(ClientError) in throw refusal }
         }
     }
 

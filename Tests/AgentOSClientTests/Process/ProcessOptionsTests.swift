@@ -34,7 +34,7 @@ struct ProcessOptionsTests {
                 #expect(options.captureBytes == 7)
             }
         }
-        #expect(try ProcessOptions(document: #"{"captureStdio":false}"#, forSpawn: false).captureBytes == 0)
+        #expect(try ProcessOptions(document: #"{"captureStdio":false}"#, forSpawn: false).captureBytes == nil)
         let ring = try ProcessOptions(document: #"{"overflow":"ring"}"#, forSpawn: true)
         #expect(overflow(ring) == "ring(bytes: 1048576)")
         let keep = try ProcessOptions(document: #"{"overflowBytes":5000}"#, forSpawn: true)

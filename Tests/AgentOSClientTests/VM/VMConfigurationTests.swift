@@ -105,7 +105,7 @@ struct VMConfigurationTests {
         #expect(try read(#"{\#(some),"rootFilesystem":{"mode":"read-only"}}"#).isReadOnly)
         #expect(
             refusal { () throws(ClientError) in _ = try read("{\(some)}") }
-                == "permissions.fs.rules[0]: a policy that denies write for some paths needs rootFilesystem.mode "
+                == "permissions.fs.rules[0]: a policy that denies write needs rootFilesystem.mode "
                 + "\"read-only\"; in an ephemeral root it ends the sidecar"
         )
     }
