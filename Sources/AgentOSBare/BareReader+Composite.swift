@@ -3,7 +3,7 @@
 extension BareReader {
     /// A string: strict UTF-8, every byte kept, also a leading byte order mark.
     @inlinable
-    package mutating func str() throws(BareError) -> String {
+    public mutating func str() throws(BareError) -> String {
         let start = offset
         let bytes = try take(try length())
         guard let text = String(validating: bytes, as: UTF8.self) else { throw .invalidUTF8(offset: start) }
@@ -11,17 +11,17 @@ extension BareReader {
     }
 
     @inlinable
-    package mutating func data() throws(BareError) -> [UInt8] {
+    public mutating func data() throws(BareError) -> [UInt8] {
         let bytes = try take(try length())
         return [UInt8](bytes)
     }
 
     /// The bytes of a string or of data, where they lie.
     @inlinable
-    package mutating func span() throws(BareError) -> UnsafeRawBufferPointer { try take(try length()) }
+    public mutating func span() throws(BareError) -> UnsafeRawBufferPointer { try take(try length()) }
 
     @inlinable
-    package mutating func optional<Element>(
+    public mutating func optional<Element>(
         _ element: (inout BareReader) throws(BareError) -> Element
     ) throws(BareError) -> Element? {
         try bool() ? try element(&self) : nil
@@ -30,7 +30,7 @@ extension BareReader {
     /// A list. The declared count reserves nothing, and elements without bytes of their own are bounded by the bytes
     /// that there are: no count keeps the reader busy for longer than its input.
     @inlinable
-    package mutating func list<Element>(
+    public mutating func list<Element>(
         _ element: (inout BareReader) throws(BareError) -> Element
     ) throws(BareError) -> [Element] {
         let count = try uint()
