@@ -6,8 +6,26 @@ extension BareReader {
     public mutating func str() throws(BareError) -> String {
         let start = offset
         let bytes = try take(try length())
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .invalidUTF8(offset: start) }
+        guard let text = Self.text(bytes) else { throw .invalidUTF8(offset: start) }
         return text
+    }
+
+    /// Strictly, but for ASCII, which nearly everything is, without the library's check of each byte.
+    @usableFromInline
+    static func text(_ bytes: UnsafeRawBufferPointer) -> String? {
+        let count = bytes.count
+        var offset = 0
+        var high: UInt64 = 0
+        while offset &+ 8 <= count {
+            high |= bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        while offset < count {
+            high |= UInt64(bytes[offset])
+            offset &+= 1
+        }
+        if high & 0x8080_8080_8080_8080 == 0 { return String(decoding: bytes, as: UTF8.self) }
+        return String(validating: bytes, as: UTF8.self)
     }
 
     @inlinable

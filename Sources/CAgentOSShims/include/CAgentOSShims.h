@@ -5,6 +5,7 @@
 #define AGENTOS_SHIMS_H
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 /* Descriptors (descriptors.c). All are close-on-exec and non-blocking; -1 and errno on failure. */
@@ -85,6 +86,9 @@ int64_t aos_shim_base64_decode(const uint8_t *in, size_t count, uint8_t *out);
 
 /* Text (text.c). */
 size_t aos_shim_strlen(const char *text);
+static inline int aos_shim_same_bytes(const void *left, const void *right, size_t count) {
+  return count == 0 || memcmp(left, right, count) == 0;
+}
 int aos_shim_is_utf8(const uint8_t *bytes, size_t count);
 /* The bytes that a JSON string of this UTF-8 text has between its quotes, by the sidecar's own escaping. */
 size_t aos_shim_json_string_size(const uint8_t *bytes, size_t count);
