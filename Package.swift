@@ -27,6 +27,8 @@ let librarySettings: [SwiftSetting] = swiftSettings + [
         [
             "-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link",
             "-Xfrontend", "-disable-reflection-metadata",
+            // What changes lies in locks. The check at run time costs more than the lock does; tests have it on.
+            "-enforce-exclusivity=unchecked",
         ], .when(configuration: .release)),
 ]
 

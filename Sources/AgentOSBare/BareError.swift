@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Why bytes are not a value of the expected type.
-package enum BareError: Error, Equatable, Sendable {
+public enum BareError: Error, Equatable, Sendable {
     case unexpectedEnd(offset: Int)
     case invalidUTF8(offset: Int)
     case invalidVarint(offset: Int)
@@ -10,7 +10,7 @@ package enum BareError: Error, Equatable, Sendable {
     case invalidText(detail: String, offset: Int)
 
     /// The reference codec's own words (wire-protocol.md 10).
-    package var detail: String {
+    public var detail: String {
         switch self {
         case .unexpectedEnd: "unexpected end of input"
         case .invalidUTF8: "invalid utf-8 in string"
@@ -20,7 +20,7 @@ package enum BareError: Error, Equatable, Sendable {
         }
     }
 
-    package var offset: Int {
+    public var offset: Int {
         switch self {
         case .unexpectedEnd(let offset), .invalidUTF8(let offset), .invalidVarint(let offset): offset
         case .unknownTag(_, _, let offset), .invalidText(_, let offset): offset

@@ -3,25 +3,43 @@
 extension BareReader {
     /// A string: strict UTF-8, every byte kept, also a leading byte order mark.
     @inlinable
-    package mutating func str() throws(BareError) -> String {
+    public mutating func str() throws(BareError) -> String {
         let start = offset
         let bytes = try take(try length())
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .invalidUTF8(offset: start) }
+        guard let text = Self.text(bytes) else { throw .invalidUTF8(offset: start) }
         return text
     }
 
+    /// Strictly, but for ASCII, which nearly everything is, without the library's check of each byte.
+    @usableFromInline
+    static func text(_ bytes: UnsafeRawBufferPointer) -> String? {
+        let count = bytes.count
+        var offset = 0
+        var high: UInt64 = 0
+        while offset &+ 8 <= count {
+            high |= bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        while offset < count {
+            high |= UInt64(bytes[offset])
+            offset &+= 1
+        }
+        if high & 0x8080_8080_8080_8080 == 0 { return String(decoding: bytes, as: UTF8.self) }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
     @inlinable
-    package mutating func data() throws(BareError) -> [UInt8] {
+    public mutating func data() throws(BareError) -> [UInt8] {
         let bytes = try take(try length())
         return [UInt8](bytes)
     }
 
     /// The bytes of a string or of data, where they lie.
     @inlinable
-    package mutating func span() throws(BareError) -> UnsafeRawBufferPointer { try take(try length()) }
+    public mutating func span() throws(BareError) -> UnsafeRawBufferPointer { try take(try length()) }
 
     @inlinable
-    package mutating func optional<Element>(
+    public mutating func optional<Element>(
         _ element: (inout BareReader) throws(BareError) -> Element
     ) throws(BareError) -> Element? {
         try bool() ? try element(&self) : nil
@@ -30,7 +48,7 @@ extension BareReader {
     /// A list. The declared count reserves nothing, and elements without bytes of their own are bounded by the bytes
     /// that there are: no count keeps the reader busy for longer than its input.
     @inlinable
-    package mutating func list<Element>(
+    public mutating func list<Element>(
         _ element: (inout BareReader) throws(BareError) -> Element
     ) throws(BareError) -> [Element] {
         let count = try uint()

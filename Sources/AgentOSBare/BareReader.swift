@@ -3,23 +3,23 @@
 /// A cursor over encoded bytes. Every read checks the bound first; nothing is reserved from a declared length.
 ///
 /// Valid only inside the closure that lent the bytes.
-package struct BareReader: ~Copyable {
+public struct BareReader: ~Copyable {
     @usableFromInline let base: UnsafeRawPointer?
-    package let end: Int
-    package var offset: Int
+    public let end: Int
+    public var offset: Int
 
     @inlinable
-    package init(_ bytes: UnsafeRawBufferPointer) {
+    public init(_ bytes: UnsafeRawBufferPointer) {
         base = bytes.baseAddress
         end = bytes.count
         offset = 0
     }
 
-    @inlinable package var isAtEnd: Bool { offset == end }
+    @inlinable public var isAtEnd: Bool { offset == end }
 
     /// The next `count` bytes; the cursor moves behind them.
     @inlinable
-    package mutating func take(_ count: Int) throws(BareError) -> UnsafeRawBufferPointer {
+    public mutating func take(_ count: Int) throws(BareError) -> UnsafeRawBufferPointer {
         guard count <= end - offset, let base else {
             if count == 0 { return UnsafeRawBufferPointer(start: nil, count: 0) }
             throw .unexpectedEnd(offset: offset)
@@ -30,23 +30,23 @@ package struct BareReader: ~Copyable {
     }
 
     @inlinable
-    package mutating func fixed<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) throws(BareError) -> Number {
+    public mutating func fixed<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) throws(BareError) -> Number {
         let bytes = try take(MemoryLayout<Number>.size)
         return Number(littleEndian: bytes.loadUnaligned(as: Number.self))
     }
 
-    @inlinable package mutating func u16() throws(BareError) -> UInt16 { try fixed(UInt16.self) }
-    @inlinable package mutating func u32() throws(BareError) -> UInt32 { try fixed(UInt32.self) }
-    @inlinable package mutating func u64() throws(BareError) -> UInt64 { try fixed(UInt64.self) }
-    @inlinable package mutating func i32() throws(BareError) -> Int32 { try fixed(Int32.self) }
-    @inlinable package mutating func i64() throws(BareError) -> Int64 { try fixed(Int64.self) }
+    @inlinable public mutating func u16() throws(BareError) -> UInt16 { try fixed(UInt16.self) }
+    @inlinable public mutating func u32() throws(BareError) -> UInt32 { try fixed(UInt32.self) }
+    @inlinable public mutating func u64() throws(BareError) -> UInt64 { try fixed(UInt64.self) }
+    @inlinable public mutating func i32() throws(BareError) -> Int32 { try fixed(Int32.self) }
+    @inlinable public mutating func i64() throws(BareError) -> Int64 { try fixed(Int64.self) }
 
     /// Any byte but 0 is true, as the reference decoder has it.
-    @inlinable package mutating func bool() throws(BareError) -> Bool { try take(1)[0] != 0 }
+    @inlinable public mutating func bool() throws(BareError) -> Bool { try take(1)[0] != 0 }
 
     /// A variable-length unsigned integer; padded forms of up to ten bytes are accepted, as the reference does.
     @inlinable
-    package mutating func uint() throws(BareError) -> UInt64 {
+    public mutating func uint() throws(BareError) -> UInt64 {
         let start = offset
         var value: UInt64 = 0
         var shift: UInt64 = 0
@@ -61,7 +61,7 @@ package struct BareReader: ~Copyable {
 
     /// A length or count. Compared as 64 bits before it becomes an `Int`, so that no declared size can trap.
     @inlinable
-    package mutating func length() throws(BareError) -> Int {
+    public mutating func length() throws(BareError) -> Int {
         let value = try uint()
         guard value <= UInt64(end) else { throw .unexpectedEnd(offset: offset) }
         return Int(value)

@@ -2,27 +2,27 @@
 
 extension BareWriter {
     @inlinable
-    package mutating func str(_ value: String) {
+    public mutating func str(_ value: String) {
         let utf8 = value.utf8
         uint(UInt64(utf8.count))
         bytes.append(contentsOf: utf8)
     }
 
     @inlinable
-    package mutating func data(_ value: [UInt8]) {
+    public mutating func data(_ value: [UInt8]) {
         uint(UInt64(value.count))
         bytes.append(contentsOf: value)
     }
 
     @inlinable
-    package mutating func optional<Element>(_ value: Element?, _ element: (inout BareWriter, Element) -> Void) {
+    public mutating func optional<Element>(_ value: Element?, _ element: (inout BareWriter, Element) -> Void) {
         guard let value else { return bool(false) }
         bool(true)
         element(&self, value)
     }
 
     @inlinable
-    package mutating func list<Element>(_ value: [Element], _ element: (inout BareWriter, Element) -> Void) {
+    public mutating func list<Element>(_ value: [Element], _ element: (inout BareWriter, Element) -> Void) {
         uint(UInt64(value.count))
         for entry in value { element(&self, entry) }
     }

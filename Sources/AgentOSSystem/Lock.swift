@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Glibc
+public import Glibc
 
 /// A value that one thread at a time may touch.
 ///
@@ -7,24 +7,31 @@ internal import Glibc
 /// through that one, and a lock held by another thread across `fork` is a fatal error in the child there.
 /// Rule: nothing is called out to, and no system call is made, inside `withLock`.
 ///
+/// Public, as the reader and the writer of AgentOSBare are, and nothing else: Swift 6.0.3 does not specialise
+/// `@inlinable package` code in another module, and generic code that is not costs a hundred times as much. The
+/// version script keeps them out of what the library shows.
+///
 /// `@unchecked Sendable`: the mutex orders every access to the value.
-package final class Lock<Value>: @unchecked Sendable {
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var value: Value
+public final class Lock<Value>: @unchecked Sendable {
+    @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    @usableFromInline var value: Value
 
-    package init(_ value: sending Value) {
+    @inlinable
+    public init(_ value: sending Value) {
         self.value = value
         mutex = .allocate(capacity: 1)
         mutex.initialize(to: pthread_mutex_t())
         pthread_mutex_init(mutex, nil)
     }
 
+    @inlinable
     deinit {
         pthread_mutex_destroy(mutex)
         mutex.deallocate()
     }
 
-    package func withLock<Result, Failure: Error>(
+    @inlinable
+    public func withLock<Result, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
@@ -33,8 +40,8 @@ package final class Lock<Value>: @unchecked Sendable {
     }
 
     /// Holds the lock across `fork`, so that the child finds the value whole. For fork handlers alone.
-    package func lockForFork() { pthread_mutex_lock(mutex) }
+    public func lockForFork() { pthread_mutex_lock(mutex) }
 
     /// Ends `lockForFork` in the parent and in the child.
-    package func unlockAfterFork() { pthread_mutex_unlock(mutex) }
+    public func unlockAfterFork() { pthread_mutex_unlock(mutex) }
 }

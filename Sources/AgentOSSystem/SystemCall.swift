@@ -33,6 +33,14 @@ package enum SystemCall {
         return sent
     }
 
+    /// The same for several pieces in one call. sendmsg(2)
+    package static func send(_ fd: Int32, _ parts: [UnsafeRawBufferPointer]) throws(SystemError) -> Int {
+        let pieces = parts.map { iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count) }
+        let sent = aos_shim_send_parts(fd, pieces, pieces.count)
+        guard sent >= 0 else { throw .current }
+        return sent
+    }
+
     /// Bytes received, 0 at the end; throws `wouldBlock` when nothing is there. recv(2)
     package static func receive(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
         let got = aos_shim_receive(fd, buffer.baseAddress, buffer.count)

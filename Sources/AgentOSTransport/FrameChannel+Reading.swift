@@ -6,7 +6,6 @@ internal import AgentOSWire
 extension FrameChannel {
     /// Reads of one turn of the I/O thread: two sidecars must not slow each other.
     private static let readsPerTurn = 4
-    private static let tickNanoseconds: UInt64 = 1_000_000
 
     /// Waits for `word`, reading the channel meanwhile if nobody else does. False when the time was over first.
     package func wait(_ word: WakeWord, until deadline: MonotonicTime?) -> Bool {
@@ -44,25 +43,23 @@ extension FrameChannel {
         }
     }
 
-    private func leave() {
-        switch role.withLock({ $0.leave() }) {
+    private func leave() { goOn(role.withLock { $0.leave() }) }
+
+    private func goOn(_ succession: ReaderRole.Succession) {
+        switch succession {
         case .handOver(let word): word.wake(.read)
-        case .tick: scheduleTick()
+        case .tick(let tick): schedule(tick)
+        case .arm: armInput()
         case .nothing: break
         }
     }
 
-    private func scheduleTick() {
-        let timer = Reactor.current.schedule(.now.adding(Self.tickNanoseconds)) { [weak self] in self?.tick() }
-        if timer == nil { takeOverByIOThread() }
-    }
-
-    private func tick() {
-        switch role.withLock({ $0.tick() }) {
-        case .some(true): armInput()
-        case .some(false): break
-        case .none: scheduleTick()
+    private func schedule(_ tick: ReaderRole.Tick) {
+        let timer = Reactor.current.schedule(.now.adding(tick.nanoseconds)) { [weak self] in
+            guard let self else { return }
+            goOn(role.withLock { $0.tick(tick.number) })
         }
+        if timer == nil { takeOverByIOThread() }
     }
 
     /// The I/O thread reads from now on, unless a waiter does. For calls that nobody waits for.
@@ -88,15 +85,13 @@ extension FrameChannel {
     func readOnIOThread() {
         guard role.withLock({ $0.enterAsIOThread() }) else { return }
         for _ in 0..<Self.readsPerTurn where !readOnce(onlyIfReady: true) { break }
-        switch role.withLock({ $0.leave() }) {
-        case .handOver(let word):
-            if role.withLock({ $0.disarmForWaiter() }), let watch = watches.withLock({ $0.input }) {
-                Reactor.current.change(watch, [])
-            }
-            word.wake(.read)
-        case .tick: scheduleTick()
-        case .nothing: break
+        let succession = role.withLock { $0.leave() }
+        if case .handOver = succession, role.withLock({ $0.disarmForWaiter() }),
+            let watch = watches.withLock({ $0.input })
+        {
+            Reactor.current.change(watch, [])
         }
+        goOn(succession)
     }
 
     /// One read and the frames in it. False when there was nothing (if asked so), or the channel has ended.

@@ -37,6 +37,8 @@ package final class FrameChannel: Sendable {
         var output: UInt64?
     }
 
+    private static let partsAtOnce = 16
+
     private let output: OwnedDescriptor
     let input: OwnedDescriptor
     let interrupt: OwnedDescriptor
@@ -119,19 +121,20 @@ package final class FrameChannel: Sendable {
             var sent = 0
             var isFull = false
             var failure: SystemError?
-            send: for chunk in batch.chunks {
-                var offset = 0
-                while offset < chunk.count {
-                    do throws(SystemError) {
-                        let count = try chunk.withUnsafeBytesTyped { (bytes) throws(SystemError) in
-                            try SystemCall.send(output.number, UnsafeRawBufferPointer(rebasing: bytes[offset...]))
-                        }
-                        offset += count
-                        sent += count
-                    } catch {
-                        if error == .wouldBlock { isFull = true } else { failure = error }
-                        break send
-                    }
+            var rest = batch.chunks[...]
+            var offset = 0
+            while let first = rest.first, !isFull, failure == nil {
+                if offset >= first.count {
+                    offset -= first.count
+                    rest = rest.dropFirst()
+                    continue
+                }
+                do throws(SystemError) {
+                    let count = try send(rest, from: offset)
+                    offset += count
+                    sent += count
+                } catch {
+                    if error == .wouldBlock { isFull = true } else { failure = error }
                 }
             }
             let more = outgoing.withLock { $0.queue.finish(batch, sent: sent, isFull: isFull || failure != nil) }
@@ -141,6 +144,26 @@ package final class FrameChannel: Sendable {
                 return
             }
             if !more { return endWritingIfIdle() }
+        }
+    }
+
+    /// As much as goes out in one call, from a place in the first chunk: a large frame has parts, which need not be
+    /// joined for it.
+    private func send(_ chunks: ArraySlice<[UInt8]>, from offset: Int) throws(SystemError) -> Int {
+        guard chunks.count > 1 else {
+            return try (chunks.first ?? []).withUnsafeBytesTyped { (bytes) throws(SystemError) in
+                try SystemCall.send(output.number, UnsafeRawBufferPointer(rebasing: bytes[offset...]))
+            }
+        }
+        return try gather(chunks.prefix(Self.partsAtOnce), from: offset, [])
+    }
+
+    private func gather(
+        _ chunks: ArraySlice<[UInt8]>, from offset: Int, _ parts: [UnsafeRawBufferPointer]
+    ) throws(SystemError) -> Int {
+        guard let first = chunks.first else { return try SystemCall.send(output.number, parts) }
+        return try first.withUnsafeBytesTyped { (bytes) throws(SystemError) in
+            try gather(chunks.dropFirst(), from: 0, parts + [UnsafeRawBufferPointer(rebasing: bytes[offset...])])
         }
     }
 

@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AgentOSWire
 
-/// Bytes in, whole frames out. A value: it does no I/O and holds no lock.
+/// Memory that is not filled with zeros first. Its one owner, a splitter, writes into it.
+private final class Room: Sendable {
+    /// The first byte, as a number: raw pointers are not `Sendable`.
+    private let address: UInt
+    let count: Int
+
+    init(_ count: Int) {
+        self.count = count
+        address = UInt(bitPattern: UnsafeMutableRawPointer.allocate(byteCount: max(count, 1), alignment: 16))
+    }
+
+    deinit { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+
+    var bytes: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(bitPattern: address), count: count)
+    }
+}
+
+/// Bytes in, whole frames out. It does no I/O and holds no lock, and is moved, not copied: a copy shares its buffer.
 package struct FrameSplitter: Sendable {
     /// What one read yielded: the frames, and behind them what ended the stream's meaning.
     package struct Batch: Sendable {
@@ -12,7 +30,10 @@ package struct FrameSplitter: Sendable {
     private static let smallBuffer = 64 * 1024
     private static let largeBuffer = 256 * 1024
 
-    private var buffer: [UInt8]
+    /// A buffer above this is given back when it is empty; the usual large frames keep theirs.
+    private static let largestKept = 2 << 20
+
+    private var buffer: Room = Room(0)
     private var start = 0
     private var end = 0
     /// Bytes of a payload; larger ones are refused before anything is reserved for them.
@@ -20,7 +41,6 @@ package struct FrameSplitter: Sendable {
 
     package init(limit: Int) {
         self.limit = limit
-        buffer = []
     }
 
     /// Bytes of a frame that has begun and is not whole: for the text of a torn end. Nil at a frame border.
@@ -32,7 +52,7 @@ package struct FrameSplitter: Sendable {
     }
 
     private func declaredLength() -> Int {
-        buffer[start..<start + FrameCodec.prefixSize].reduce(0) { $0 << 8 | Int($1) }
+        Int(UInt32(bigEndian: buffer.bytes.loadUnaligned(fromByteOffset: start, as: UInt32.self)))
     }
 
     /// Lends the free end of the buffer to `fill`, which returns how many bytes it put there.
@@ -40,40 +60,33 @@ package struct FrameSplitter: Sendable {
         _ fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
     ) throws(Failure) -> Int {
         makeRoom()
-        let free = end
-        let filled: Result<Int, Failure> = buffer.withUnsafeMutableBytes { bytes in
-            do throws(Failure) {
-                return .success(try fill(UnsafeMutableRawBufferPointer(rebasing: bytes[free...])))
-            } catch {
-                return .failure(error)
-            }
-        }
-        let count = try filled.get()
+        let count = try fill(UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[end...]))
         end += count
         return count
     }
 
     private mutating func makeRoom() {
         if start == end { (start, end) = (0, 0) }
-        var wanted = buffer.isEmpty ? Self.smallBuffer : buffer.count
-        if end == buffer.count, start == 0, !buffer.isEmpty { wanted = max(wanted, Self.largeBuffer) }
+        if end == 0, buffer.count > Self.largestKept { buffer = Room(Self.largeBuffer) }
+        var wanted = max(buffer.count, Self.smallBuffer)
+        if end == buffer.count, start == 0, end > 0 { wanted = max(wanted, Self.largeBuffer) }
         if end - start >= FrameCodec.prefixSize {
             // Checked against the limit by `frames` before: a declared length reserves no more than that.
             wanted = max(wanted, declaredLength() + FrameCodec.prefixSize)
         }
-        if end == 0, buffer.count > 2 * Self.largeBuffer {
-            buffer = []
-            wanted = Self.largeBuffer
+        if end == buffer.count, start == 0, wanted == buffer.count { wanted += Self.largeBuffer }
+        let rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[start..<end])
+        if wanted > buffer.count {
+            // One step to the whole of a declared frame, and of what is there no more than its bytes moves.
+            let larger = Room(wanted)
+            larger.bytes.copyMemory(from: rest)
+            buffer = larger
+        } else if start > 0, end == buffer.count {
+            buffer.bytes.copyMemory(from: rest)
+        } else {
+            return
         }
-        if start > 0, end == buffer.count || wanted > buffer.count {
-            buffer.withUnsafeMutableBytes { bytes in
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-                bytes.copyMemory(from: rest)
-            }
-            (start, end) = (0, end - start)
-        }
-        if wanted > buffer.count { buffer += [UInt8](repeating: 0, count: wanted - buffer.count) }
-        if end == buffer.count { buffer += [UInt8](repeating: 0, count: Self.largeBuffer) }
+        (start, end) = (0, end - start)
     }
 
     /// Takes every whole frame out. After an error nothing that follows can be trusted.
@@ -87,15 +100,11 @@ package struct FrameSplitter: Sendable {
             }
             guard end - start - FrameCodec.prefixSize >= length else { break }
             let first = start + FrameCodec.prefixSize
-            let decoded: Result<InboundFrame, FrameError> = buffer.withUnsafeBytes { bytes in
-                Result { () throws(FrameError) in
-                    try InboundFrame.decode(UnsafeRawBufferPointer(rebasing: bytes[first..<first + length]))
-                }
-            }
             start = first + length
-            switch decoded {
-            case .success(let frame): batch.frames.append(frame)
-            case .failure(let error):
+            do throws(FrameError) {
+                batch.frames.append(
+                    try InboundFrame.decode(UnsafeRawBufferPointer(rebasing: buffer.bytes[first..<first + length])))
+            } catch {
                 batch.error = error
                 return batch
             }

@@ -22,16 +22,31 @@ struct ReaderRole: Sendable {
     enum Succession: Sendable {
         case handOver(WakeWord)
         /// Nobody waits: look again soon whether the I/O thread must take over.
-        case tick
+        case tick(Tick)
+        /// The I/O thread takes over now.
+        case arm
         case nothing
+    }
+
+    /// One look, which counts only while no later one was asked for.
+    struct Tick: Sendable {
+        let number: UInt64
+        let nanoseconds: UInt64
     }
 
     private var holder: Holder = .nobody
     private var sleepers: [WakeWord] = []
     /// Whether the I/O thread is told when bytes come.
     private(set) var isArmed = false
-    private var tickIsDue = false
+    private var lastTick: UInt64 = 0
+    private var dueTick: UInt64?
     private var hasBeenReadSinceTick = false
+    /// Looks in a row that found the waiters still coming: each look wakes the I/O thread for nothing, so they get rarer.
+    private var busyTicks = 0
+    /// A waiter took the descriptor out of the I/O thread's hands: something that nobody waits for may be on its way.
+    private var wasTakenFromIOThread = false
+    /// The I/O thread was asked for while a waiter read.
+    private var isWished = false
 
     mutating func enter(_ word: WakeWord) -> Entry {
         guard case .nobody = holder else {
@@ -44,8 +59,7 @@ struct ReaderRole: Sendable {
     private mutating func take(_ word: WakeWord) -> Entry {
         holder = .waiter(word)
         hasBeenReadSinceTick = true
-        defer { isArmed = false }
-        return .read(disarm: isArmed)
+        return .read(disarm: disarmForWaiter())
     }
 
     /// A sleeper is awake. True if it has the role, which it must then use or give on.
@@ -64,9 +78,18 @@ struct ReaderRole: Sendable {
             return .handOver(next)
         }
         holder = .nobody
-        if isArmed || tickIsDue { return .nothing }
-        tickIsDue = true
-        return .tick
+        if isArmed { return .nothing }
+        if isWished { return arm() ? .arm : .nothing }
+        if dueTick != nil, !wasTakenFromIOThread { return .nothing }
+        wasTakenFromIOThread = false
+        busyTicks = 0
+        return .tick(nextTick())
+    }
+
+    private mutating func nextTick() -> Tick {
+        lastTick += 1
+        dueTick = lastTick
+        return Tick(number: lastTick, nanoseconds: 1_000_000 << UInt64(min(busyTicks / 4, 4)))
     }
 
     /// The I/O thread found bytes. False if somebody else reads.
@@ -79,27 +102,33 @@ struct ReaderRole: Sendable {
     /// Whether the role, when given on after the I/O thread's turn, must be taken out of its hands.
     mutating func disarmForWaiter() -> Bool {
         defer { isArmed = false }
+        if isArmed { wasTakenFromIOThread = true }
         return isArmed
     }
 
-    /// The moment after the last waiter left. True: the I/O thread takes over. Nil: look again later.
-    mutating func tick() -> Bool? {
-        if case .waiter = holder {
-            // Who reads now starts the next look when it leaves.
-            tickIsDue = false
-            return false
-        }
+    /// The moment for a look has come.
+    mutating func tick(_ number: UInt64) -> Succession {
+        guard dueTick == number else { return .nothing }
+        dueTick = nil
+        if isArmed { return .nothing }
         if hasBeenReadSinceTick {
             hasBeenReadSinceTick = false
-            return nil
+            busyTicks += 1
+            return .tick(nextTick())
         }
-        tickIsDue = false
-        return arm()
+        // Who reads for so long starts the next look when it leaves.
+        if case .waiter = holder { return .nothing }
+        return arm() ? .arm : .nothing
     }
 
     /// The I/O thread shall read unless a waiter does. True if it must be told now.
     mutating func arm() -> Bool {
-        if case .waiter = holder { return false }
+        if case .waiter = holder {
+            isWished = true
+            return false
+        }
+        isWished = false
+        busyTicks = 0
         guard !isArmed else { return false }
         isArmed = true
         return true

@@ -21,8 +21,8 @@ package struct OutgoingFrame: Sendable {
     /// Writes the id into a request frame that was encoded before it had one.
     mutating func setRequestID(_ id: Int64) {
         guard parts.first.map({ $0.count >= FrameCodec.requestIDOffset + 8 }) == true else { return }
-        withUnsafeBytes(of: id.littleEndian) { bytes in
-            for index in 0..<8 { parts[0][FrameCodec.requestIDOffset + index] = bytes[index] }
+        parts[0].withUnsafeMutableBytes {
+            $0.storeBytes(of: id.littleEndian, toByteOffset: FrameCodec.requestIDOffset, as: Int64.self)
         }
     }
 }

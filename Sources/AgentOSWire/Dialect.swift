@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSBare
+internal import CAgentOSShims
 
 /// The protocol that this library speaks: the seam behind which another one would be data.
 package enum Dialect {
@@ -10,9 +11,24 @@ package enum Dialect {
     package static let defaultMaximumFrameSize: Int = 1_048_576
     package static let schema: ProtocolSchema = ProtocolSchema(name: name, version: version)
 
+    /// The schema as it stands in every frame: the length of its name, the name, the version.
+    private static let encoded: StaticString = "\u{10}agent-os-sidecar\u{1}\0"
+    package static let encodedSize: Int = 19
+
+    /// Whether a payload has our schema behind a tag of one byte.
+    static func begins(_ payload: UnsafeRawBufferPointer) -> Bool {
+        guard payload.count > encodedSize, let base = payload.baseAddress else { return false }
+        return aos_shim_same_bytes(base + 1, encoded.utf8Start, encodedSize) != 0
+    }
+
+    static func write(to writer: inout BareWriter) {
+        writer.bytes.append(contentsOf: UnsafeBufferPointer(start: encoded.utf8Start, count: encodedSize))
+    }
+
     /// Looks at a payload's first bytes, `tag, name, version`, before anything else is read, so that a sidecar of
     /// another dialect is called that and not a garbled frame (architecture decision 7).
     package static func check(_ payload: UnsafeRawBufferPointer) throws(FrameError) {
+        if begins(payload), payload.first.map({ $0 < 0x80 }) == true { return }
         guard let found = peek(payload) else { return }
         if found.version != version || !found.name.hasSameBytes(as: name) {
             throw .unsupportedSchema(name: found.name, version: found.version)

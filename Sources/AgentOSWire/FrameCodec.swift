@@ -5,6 +5,8 @@ internal import AgentOSBare
 package enum FrameCodec {
     /// Bytes of the big-endian length in front of each payload.
     package static let prefixSize: Int = 4
+    /// Room for a request without data in it.
+    private static let usualSize = 192
     /// Where a request's id lies in its frame: behind prefix, tag and schema. A fact of this dialect.
     package static let requestIDOffset: Int = prefixSize + 1 + 19
 
@@ -40,13 +42,32 @@ package enum FrameCodec {
         return bytes
     }
 
+    /// A request frame of which the id is filled in later, when it is sent; the same bytes and errors as above.
+    package static func encode(
+        request payload: RequestPayload, _ ownership: OwnershipScope, limit: Int
+    ) throws(FrameError) -> [UInt8] {
+        guard !ownership.hasEmptyID, payload.scopeRule.allows(ownership), payload.scopeRule == .vm else {
+            let frame = RequestFrame(schema: Dialect.schema, requestId: 1, ownership: ownership, payload: payload)
+            return try encode(.request(frame), limit: limit)
+        }
+        var writer = BareWriter()
+        writer.bytes.reserveCapacity(usualSize)
+        writer.u32(0)
+        writer.uint(1)
+        Dialect.write(to: &writer)
+        writer.i64(1)
+        ownership.write(to: &writer)
+        payload.write(to: &writer)
+        var bytes = writer.finish()
+        try setLength(of: &bytes, extra: 0, limit: limit)
+        return bytes
+    }
+
     /// Fills in the prefix of a frame of which `extra` bytes follow elsewhere.
     package static func setLength(of bytes: inout [UInt8], extra: Int, limit: Int) throws(FrameError) {
         let size = bytes.count - prefixSize + extra
         guard size <= limit, let length = UInt32(exactly: size) else { throw .tooLarge(size: size, limit: limit) }
-        withUnsafeBytes(of: length.bigEndian) { prefix in
-            for index in 0..<prefixSize { bytes[index] = prefix[index] }
-        }
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: length.bigEndian, as: UInt32.self) }
     }
 }
 

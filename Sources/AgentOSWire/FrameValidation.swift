@@ -109,7 +109,9 @@ extension ProtocolFrame {
             if id == 0 { throw .zeroRequestID }
             if (id > 0) != positive { throw .wrongDirection(id: id, mustBePositive: positive) }
         }
-        for entry in ownership.ids where entry.value.isEmpty { throw .emptyOwnership(field: entry.field) }
+        if ownership.hasEmptyID {
+            for entry in ownership.ids where entry.value.isEmpty { throw .emptyOwnership(field: entry.field) }
+        }
         guard rule.allows(ownership) else { throw .wrongScope(required: rule.rawValue, actual: ownership.typeName) }
     }
 }

@@ -55,31 +55,38 @@ extension InboundFrame {
             }
     }
 
-    /// The two kinds that carry bytes; nil leaves the frame to the general decoder.
+    /// Answers and events that are as they should be; nil leaves the frame to the general decoder.
     private static func quick(_ payload: UnsafeRawBufferPointer) throws(BareError) -> InboundFrame? {
+        guard Dialect.begins(payload) else { return nil }
         var reader = BareReader(payload)
-        let tag = try reader.uint()
-        let schema = try ProtocolSchema(from: &reader)
-        guard schema.version == Dialect.version, schema.name.hasSameBytes(as: Dialect.name) else { return nil }
-        let id: Int64 = tag == 2 ? try reader.i64() : 1
+        reader.offset = 1 + Dialect.encodedSize
+        let isResponse = payload[0] == 2
+        let id: Int64 = isResponse ? try reader.i64() : 1
         let ownership = try OwnershipScope(from: &reader)
-        guard id > 0, case .vm(let owner) = ownership, !owner.connectionId.isEmpty, !owner.sessionId.isEmpty,
-            !owner.vmId.isEmpty
-        else { return nil }
+        guard id > 0, !ownership.hasEmptyID else { return nil }
+        let start = reader.offset
         let kind = try reader.uint()
-        if tag == 2, kind == 17 {
-            guard try GuestFilesystemOperation(from: &reader) == .readFile else { return nil }
-            guard let content = try fileContent(&reader), reader.isAtEnd else { return nil }
-            return .response(id: id, ownership, .fileContent(content))
+        if isResponse {
+            if kind == 17, case .vm = ownership, try GuestFilesystemOperation(from: &reader) == .readFile {
+                guard let content = try fileContent(&reader), reader.isAtEnd else { return nil }
+                return .response(id: id, ownership, .fileContent(content))
+            }
+            reader.offset = start
+            let body = try ResponsePayload(from: &reader)
+            guard reader.isAtEnd, body.scopeRule.allows(ownership) else { return nil }
+            return .response(id: id, ownership, .payload(body))
         }
-        if tag == 3, kind == 2 {
+        if kind == 2, case .vm = ownership {
             let process = try reader.str()
             let channel = try StreamChannel(from: &reader)
             let chunk = try reader.span()
             guard reader.isAtEnd, let block = ByteBlock.copy(chunk) else { return nil }
             return .event(ownership, .output(processID: process, channel, block))
         }
-        return nil
+        reader.offset = start
+        let body = try EventPayload(from: &reader)
+        guard reader.isAtEnd, body.scopeRule.allows(ownership) else { return nil }
+        return .event(ownership, .payload(body))
     }
 
     /// The members of a `guest_filesystem_result` behind its operation; nil if one is there that no read has.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CAgentOSShims
 
 /// One JSON value, with 64-bit integers apart from doubles and object members in the order of the text.
 package indirect enum JSONValue: Sendable {
@@ -105,7 +106,15 @@ extension JSONValue: Equatable {
 extension String {
     /// Byte equality. Swift's `==` is canonical equivalence and would call `é` and `e` + U+0301 the same name.
     package func hasSameBytes(as other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+        let count = utf8.count
+        guard count == other.utf8.count else { return false }
+        // Native strings lie in one piece, and are compared in one piece.
+        let isSame = utf8.withContiguousStorageIfAvailable { left in
+            other.utf8.withContiguousStorageIfAvailable { right in
+                aos_shim_same_bytes(left.baseAddress, right.baseAddress, count) != 0
+            }
+        }
+        return (isSame ?? nil) ?? utf8.elementsEqual(other.utf8)
     }
 
     /// The order of the wire: by bytes, a prefix first.

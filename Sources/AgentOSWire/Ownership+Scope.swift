@@ -11,6 +11,14 @@ extension OwnershipScope: Equatable {
         }
     }
 
+    var hasEmptyID: Bool {
+        switch self {
+        case .connection(let owner): owner.connectionId.isEmpty
+        case .session(let owner): owner.connectionId.isEmpty || owner.sessionId.isEmpty
+        case .vm(let owner): owner.connectionId.isEmpty || owner.sessionId.isEmpty || owner.vmId.isEmpty
+        }
+    }
+
     /// Equal byte for byte.
     package static func == (left: OwnershipScope, right: OwnershipScope) -> Bool {
         switch (left, right) {

@@ -128,7 +128,9 @@ struct SwiftEmitter {
 
     private func union(_ name: String, _ members: [SchemaType.Member]) -> String {
         let names = members.map { (member: $0, json: JSONFormRules.memberName($0.name)) }
-        var text = "/// The schema's union `\(name)`.\npackage enum \(name): Sendable {\n"
+        // A payload is handed on many times and looked at once: one reference in place of all its fields.
+        let keyword = name.hasSuffix("Payload") ? "indirect enum" : "enum"
+        var text = "/// The schema's union `\(name)`.\npackage \(keyword) \(name): Sendable {\n"
         for (member, json) in names { text += "    case \(Names.camel(json))(\(member.name))\n" }
         text += "\n    package init(from reader: inout BareReader) throws(BareError) {\n"
         text += "        let offset = reader.offset\n        let tag = try reader.uint()\n        switch tag {\n"

@@ -50,6 +50,14 @@ ssize_t aos_shim_send(int fd, const void *bytes, size_t count) {
   return sent;
 }
 
+ssize_t aos_shim_send_parts(int fd, const struct iovec *parts, size_t count) {
+  struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = count};
+  ssize_t sent;
+  do sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
 ssize_t aos_shim_receive(int fd, void *bytes, size_t count) {
   ssize_t got;
   do got = recv(fd, bytes, count, MSG_DONTWAIT);

@@ -36,9 +36,10 @@ extension Connection {
         Steps { [self] run, end in
             if let error = run.interruption { return end(.failure(error)) }
             let turn = run.begin()
+            let type = payload.typeName
             let id = send(payload, ownership, limit: limit) { result in
                 run.end(turn)
-                end(Self.decoded(result, payload.typeName, decode))
+                end(Self.decoded(result, type, decode))
             }
             if let id { run.requestSent(turn, self, id: id) }
         }

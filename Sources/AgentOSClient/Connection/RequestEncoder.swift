@@ -9,16 +9,17 @@ enum RequestEncoder {
 
     /// The frame, with a number that is replaced when it is sent.
     static func encode(_ payload: RequestPayload, _ ownership: OwnershipScope, limit: Int) throws(ClientError) -> [UInt8] {
-        let frame = RequestFrame(
-            schema: Dialect.schema, requestId: 1, ownership: ownership, payload: payload)
         let bytes: [UInt8]
-        do { bytes = try FrameCodec.encode(.request(frame), limit: limit) } catch {
+        do { bytes = try FrameCodec.encode(request: payload, ownership, limit: limit) } catch {
             if case .tooLarge(let size, let limit) = error {
                 throw ClientError(.tooLarge, error.text) { ($0.size, $0.limit) = (size, limit) }
             }
             throw ClientError(.transport, error.text) { $0.request = payload.typeName }
         }
-        if bytes.count > limit / measuredFraction { try measure(frame, limit: limit) }
+        if bytes.count > limit / measuredFraction {
+            let frame = RequestFrame(schema: Dialect.schema, requestId: 1, ownership: ownership, payload: payload)
+            try measure(frame, limit: limit)
+        }
         return bytes
     }
 

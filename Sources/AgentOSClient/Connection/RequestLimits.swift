@@ -14,7 +14,8 @@ package struct RequestLimits: Sendable {
 
     package init() {}
 
-    func limit(of type: String) -> UInt64 { limits.first { $0.type == type }?.nanoseconds ?? others }
+    /// By bytes: names of another length, which is nearly all, cost one comparison of numbers.
+    func limit(of type: String) -> UInt64 { limits.first { $0.type.hasSameBytes(as: type) }?.nanoseconds ?? others }
 
     package mutating func set(_ type: String, _ nanoseconds: UInt64) {
         if let index = limits.firstIndex(where: { $0.type == type }) {

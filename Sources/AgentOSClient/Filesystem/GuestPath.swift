@@ -59,11 +59,19 @@ package struct GuestPath: Sendable {
 
     private static func isNormal(_ path: String) -> Bool {
         if path.utf8.count == 1 { return true }
-        let parts = path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        return parts.enumerated().allSatisfy { index, part in
-            if part.isEmpty { return index == parts.count - 1 && index > 0 }
-            return !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8)
+        var length = 0
+        var dots = 0
+        for byte in path.utf8.dropFirst() {
+            if byte == UInt8(ascii: "/") {
+                if length == 0 || length == dots && length <= 2 { return false }
+                (length, dots) = (0, 0)
+            } else {
+                length += 1
+                if byte == UInt8(ascii: ".") { dots += 1 }
+            }
         }
+        // Nothing behind the last slash is a trailing slash.
+        return length == 0 || length != dots || length > 2
     }
 
     private static func checkBytes(_ path: String) throws(ClientError) {

@@ -169,7 +169,7 @@ package struct JsBridgeCallRequest: Sendable {
 }
 
 /// The schema's union `SidecarRequestPayload`.
-package enum SidecarRequestPayload: Sendable {
+package indirect enum SidecarRequestPayload: Sendable {
     case toolInvocation(ToolInvocationRequest)
     case permissionRequest(SidecarPermissionRequest)
     case acpRequest(SidecarAcpRequest)
@@ -390,7 +390,7 @@ package struct JsBridgeResultResponse: Sendable {
 }
 
 /// The schema's union `SidecarResponsePayload`.
-package enum SidecarResponsePayload: Sendable {
+package indirect enum SidecarResponsePayload: Sendable {
     case toolInvocationResult(ToolInvocationResultResponse)
     case permissionRequestResult(SidecarPermissionResultResponse)
     case acpRequestResult(SidecarAcpResultResponse)

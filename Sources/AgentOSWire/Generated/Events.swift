@@ -139,7 +139,7 @@ package struct StructuredEvent: Sendable {
 }
 
 /// The schema's union `EventPayload`.
-package enum EventPayload: Sendable {
+package indirect enum EventPayload: Sendable {
     case vmLifecycle(VmLifecycleEvent)
     case processOutput(ProcessOutputEvent)
     case processExited(ProcessExitedEvent)

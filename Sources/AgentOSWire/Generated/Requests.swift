@@ -1237,7 +1237,7 @@ package struct PermissionRequest: Sendable {
 }
 
 /// The schema's union `RequestPayload`.
-package enum RequestPayload: Sendable {
+package indirect enum RequestPayload: Sendable {
     case authenticate(AuthenticateRequest)
     case openSession(OpenSessionRequest)
     case createVm(CreateVmRequest)

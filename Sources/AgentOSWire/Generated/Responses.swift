@@ -1161,7 +1161,7 @@ package struct PermissionDecisionResponse: Sendable {
 }
 
 /// The schema's union `ResponsePayload`.
-package enum ResponsePayload: Sendable {
+package indirect enum ResponsePayload: Sendable {
     case authenticated(AuthenticatedResponse)
     case sessionOpened(SessionOpenedResponse)
     case vmCreated(VmCreatedResponse)

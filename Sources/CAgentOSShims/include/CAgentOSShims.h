@@ -5,7 +5,9 @@
 #define AGENTOS_SHIMS_H
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* Descriptors (descriptors.c). All are close-on-exec and non-blocking; -1 and errno on failure. */
 int aos_shim_eventfd(void);
@@ -16,6 +18,7 @@ int aos_shim_socketpair(int fds[2]);
 int aos_shim_pipe(int fds[2]);
 int aos_shim_set_socket_buffers(int fd, int bytes);
 ssize_t aos_shim_send(int fd, const void *bytes, size_t count); /* no SIGPIPE, whatever the host's disposition */
+ssize_t aos_shim_send_parts(int fd, const struct iovec *parts, size_t count);   /* the same, of several pieces */
 ssize_t aos_shim_receive(int fd, void *bytes, size_t count);
 int aos_shim_poll_one(int fd, int64_t timeout_ns); /* > 0 readable, 0 timed out, -1 errno. timeout_ns < 0: no limit. */
 /* Waits for either descriptor: bit 0 the first, bit 1 the second, 0 timed out, -1 errno. timeout_ns < 0: no limit. */
@@ -86,6 +89,9 @@ int64_t aos_shim_base64_decode(const uint8_t *in, size_t count, uint8_t *out);
 
 /* Text (text.c). */
 size_t aos_shim_strlen(const char *text);
+static inline int aos_shim_same_bytes(const void *left, const void *right, size_t count) {
+  return count == 0 || memcmp(left, right, count) == 0;
+}
 int aos_shim_is_utf8(const uint8_t *bytes, size_t count);
 /* The bytes that a JSON string of this UTF-8 text has between its quotes, by the sidecar's own escaping. */
 size_t aos_shim_json_string_size(const uint8_t *bytes, size_t count);
