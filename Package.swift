@@ -19,18 +19,23 @@ if environment["AGENTOS_WARNINGS_AS_ERRORS"] != nil {
 }
 
 /// For what goes into the library: small, and nothing in it that is not called.
-let librarySettings: [SwiftSetting] = swiftSettings + [
-    // A single `contains` of that module would link the whole regular expression engine: 4 MB.
-    .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
-    // The linker leaves out what is not called, such as half of the JSON form, and nothing asks types for their fields.
-    .unsafeFlags(
-        [
-            "-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link",
-            "-Xfrontend", "-disable-reflection-metadata",
-            // What changes lies in locks. The check at run time costs more than the lock does; tests have it on.
-            "-enforce-exclusivity=unchecked",
-        ], .when(configuration: .release)),
-]
+let librarySettings: [SwiftSetting] =
+    swiftSettings + [
+        // A single `contains` of that module would link the whole regular expression engine: 4 MB.
+        .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
+        // The linker leaves out what is not called, such as half of the JSON form, and nothing asks types for
+        // their fields.
+        .unsafeFlags(
+            [
+                "-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link",
+                "-Xfrontend", "-disable-reflection-metadata",
+                // What changes lies in locks. The check at run time costs more than the lock does; tests have
+                // it on.
+                "-enforce-exclusivity=unchecked",
+            ],
+            .when(configuration: .release)
+        ),
+    ]
 
 /// For targets with much code that runs once a call: half a megabyte less, and no measurable time.
 let smallSettings: [SwiftSetting] = [.unsafeFlags(["-Osize"], .when(configuration: .release))]
@@ -49,10 +54,14 @@ let releaseLinkerSettings: [LinkerSetting] = [
             "-use-ld=lld",
             "-Xlinker", "--gc-sections",
             "-Xlinker", "-s",
-        ], .when(configuration: .release))
+        ],
+        .when(configuration: .release)
+    )
 ]
 
-let hostTesting: [Target.Dependency] = ["AgentOSHostTesting", "AgentOSTestSupport", "AgentOSWire", "CAgentOS"]
+let hostTesting: [Target.Dependency] = [
+    "AgentOSHostTesting", "AgentOSTestSupport", "AgentOSWire", "CAgentOS",
+]
 
 let package = Package(
     name: "libagentos",
@@ -70,70 +79,120 @@ let package = Package(
         .target(name: "AgentOSSystem", dependencies: ["CAgentOSShims"], swiftSettings: librarySettings),
         .target(name: "AgentOSBare", swiftSettings: librarySettings),
         .target(
-            name: "AgentOSWire", dependencies: ["AgentOSBare", "AgentOSSystem", "CAgentOSShims"],
-            swiftSettings: librarySettings + smallSettings),
+            name: "AgentOSWire",
+            dependencies: ["AgentOSBare", "AgentOSSystem", "CAgentOSShims"],
+            swiftSettings: librarySettings + smallSettings
+        ),
         .target(
-            name: "AgentOSTransport", dependencies: ["AgentOSWire", "AgentOSSystem", "CAgentOSShims"],
-            swiftSettings: librarySettings),
+            name: "AgentOSTransport",
+            dependencies: ["AgentOSWire", "AgentOSSystem", "CAgentOSShims"],
+            swiftSettings: librarySettings
+        ),
         .target(
-            name: "AgentOSClient", dependencies: ["AgentOSTransport", "AgentOSWire", "AgentOSSystem"],
-            swiftSettings: librarySettings + smallSettings),
+            name: "AgentOSClient",
+            dependencies: ["AgentOSTransport", "AgentOSWire", "AgentOSSystem"],
+            swiftSettings: librarySettings + smallSettings
+        ),
         .target(
             name: "AgentOSFacade",
             dependencies: ["AgentOSClient", "AgentOSSystem", "CAgentOS", "CFFI", "CAgentOSShims"],
-            exclude: ["exports.map"], swiftSettings: librarySettings, linkerSettings: releaseLinkerSettings),
+            exclude: ["exports.map"],
+            swiftSettings: librarySettings,
+            linkerSettings: releaseLinkerSettings
+        ),
         .executableTarget(name: "BareGenerator", swiftSettings: swiftSettings),
         .executableTarget(
-            name: "ScriptedSidecar", dependencies: ["AgentOSWire"], swiftSettings: swiftSettings),
-        // In C: it calls the library as it is shipped, through its header, and its comparator has to be C anyway.
+            name: "ScriptedSidecar",
+            dependencies: ["AgentOSWire"],
+            swiftSettings: swiftSettings
+        ),
+        // In C: it calls the library as it is shipped, through its header, and its comparator has to be C
+        // anyway.
         .executableTarget(
-            name: "AgentOSBenchmarks", exclude: ["asyncio_completions.py"],
-            cSettings: cSettings + [.headerSearchPath("../../include")]),
+            name: "AgentOSBenchmarks",
+            exclude: ["asyncio_completions.py"],
+            cSettings: cSettings + [.headerSearchPath("../../include")]
+        ),
         .systemLibrary(name: "CFuzzer"),
         .executableTarget(
-            name: "AgentOSFuzzing", dependencies: ["AgentOSBare", "AgentOSWire", "AgentOSSystem", "CFuzzer"],
-            swiftSettings: swiftSettings),
+            name: "AgentOSFuzzing",
+            dependencies: ["AgentOSBare", "AgentOSWire", "AgentOSSystem", "CFuzzer"],
+            swiftSettings: swiftSettings
+        ),
         .target(
-            name: "AgentOSTestSupport", dependencies: ["CAgentOSShims"], path: "Tests/AgentOSTestSupport",
-            swiftSettings: swiftSettings),
+            name: "AgentOSTestSupport",
+            dependencies: ["CAgentOSShims"],
+            path: "Tests/AgentOSTestSupport",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "AgentOSBareTests", dependencies: ["AgentOSBare", "AgentOSTestSupport"],
-            swiftSettings: swiftSettings),
+            name: "AgentOSBareTests",
+            dependencies: ["AgentOSBare", "AgentOSTestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "AgentOSWireTests",
             dependencies: [
                 "AgentOSWire", "AgentOSBare", "AgentOSSystem", "AgentOSFuzzing", "CAgentOSShims",
                 "AgentOSTestSupport",
-            ], swiftSettings: swiftSettings),
+            ],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "AgentOSHostTesting",
-            dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSWire", "AgentOSTestSupport", "ScriptedSidecar"],
-            path: "Tests/AgentOSHostTesting", swiftSettings: swiftSettings),
+            dependencies: [
+                "AgentOSFacade", "CAgentOS", "AgentOSWire", "AgentOSTestSupport", "ScriptedSidecar",
+            ],
+            path: "Tests/AgentOSHostTesting",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "AgentOSSystemTests", dependencies: ["AgentOSSystem", "AgentOSTestSupport", "CAgentOSShims"],
-            swiftSettings: swiftSettings),
+            name: "AgentOSSystemTests",
+            dependencies: ["AgentOSSystem", "AgentOSTestSupport", "CAgentOSShims"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "AgentOSTransportTests",
-            dependencies: ["AgentOSTransport", "AgentOSWire", "AgentOSSystem", "AgentOSTestSupport", "ScriptedSidecar"],
-            swiftSettings: swiftSettings),
+            dependencies: [
+                "AgentOSTransport", "AgentOSWire", "AgentOSSystem", "AgentOSTestSupport", "ScriptedSidecar",
+            ],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "AgentOSClientTests",
-            dependencies: ["AgentOSClient", "AgentOSTransport", "AgentOSWire", "AgentOSSystem", "AgentOSTestSupport"],
-            swiftSettings: swiftSettings),
+            dependencies: [
+                "AgentOSClient", "AgentOSTransport", "AgentOSWire", "AgentOSSystem", "AgentOSTestSupport",
+            ],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "AgentOSFacadeTests",
-            dependencies: ["AgentOSFacade", "AgentOSClient", "AgentOSSystem", "CAgentOS", "AgentOSHostTesting", "AgentOSTestSupport"],
-            exclude: ["Programs"], swiftSettings: swiftSettings),
+            dependencies: [
+                "AgentOSFacade", "AgentOSClient", "AgentOSSystem", "CAgentOS", "AgentOSHostTesting",
+                "AgentOSTestSupport",
+            ],
+            exclude: ["Programs"],
+            swiftSettings: swiftSettings
+        ),
         // Behaviour, through the C interface: against the scripted peer and the real sidecar.
         .testTarget(name: "LifecycleTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "VMTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "ProcessTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(
-            name: "HeaderTests", dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSTestSupport"],
-            exclude: ["exports.txt"], swiftSettings: swiftSettings),
-        .testTarget(name: "ExamplesTests", dependencies: ["AgentOSTestSupport"], swiftSettings: swiftSettings),
+            name: "HeaderTests",
+            dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSTestSupport"],
+            exclude: ["exports.txt"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "RepositoryTests", dependencies: ["AgentOSTestSupport", "BareGenerator"],
-            swiftSettings: swiftSettings),
+            name: "ExamplesTests",
+            dependencies: ["AgentOSTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "RepositoryTests",
+            dependencies: ["AgentOSTestSupport", "BareGenerator"],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

@@ -45,8 +45,8 @@ extension BareReader {
         try bool() ? try element(&self) : nil
     }
 
-    /// A list. The declared count reserves nothing, and elements without bytes of their own are bounded by the bytes
-    /// that there are: no count keeps the reader busy for longer than its input.
+    /// A list. The declared count reserves nothing, and elements without bytes of their own are bounded by
+    /// the bytes that there are: no count keeps the reader busy for longer than its input.
     @inlinable
     public mutating func list<Element>(
         _ element: (inout BareReader) throws(BareError) -> Element

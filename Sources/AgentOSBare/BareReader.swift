@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A cursor over encoded bytes. Every read checks the bound first; nothing is reserved from a declared length.
+/// A cursor over encoded bytes. Every read checks the bound first; nothing is reserved from a declared
+/// length.
 ///
 /// Valid only inside the closure that lent the bytes.
 public struct BareReader: ~Copyable {
@@ -30,7 +31,9 @@ public struct BareReader: ~Copyable {
     }
 
     @inlinable
-    public mutating func fixed<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) throws(BareError) -> Number {
+    public mutating func fixed<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) throws(BareError)
+        -> Number
+    {
         let bytes = try take(MemoryLayout<Number>.size)
         return Number(littleEndian: bytes.loadUnaligned(as: Number.self))
     }
@@ -44,7 +47,8 @@ public struct BareReader: ~Copyable {
     /// Any byte but 0 is true, as the reference decoder has it.
     @inlinable public mutating func bool() throws(BareError) -> Bool { try take(1)[0] != 0 }
 
-    /// A variable-length unsigned integer; padded forms of up to ten bytes are accepted, as the reference does.
+    /// A variable-length unsigned integer; padded forms of up to ten bytes are accepted, as the reference
+    /// does.
     @inlinable
     public mutating func uint() throws(BareError) -> UInt64 {
         let start = offset

@@ -15,7 +15,8 @@ extension BareWriter {
     }
 
     @inlinable
-    public mutating func optional<Element>(_ value: Element?, _ element: (inout BareWriter, Element) -> Void) {
+    public mutating func optional<Element>(_ value: Element?, _ element: (inout BareWriter, Element) -> Void)
+    {
         guard let value else { return bool(false) }
         bool(true)
         element(&self, value)

@@ -25,7 +25,8 @@ package struct ClientError: Error, Sendable {
         case aggregate
     }
 
-    /// What an error may carry beside its text. In a class: errors are rare, results that may hold one are not.
+    /// What an error may carry beside its text. In a class: errors are rare, results that may hold one are
+    /// not.
     package final class Facts: Sendable {
         package let kind: Kind
         package let message: String

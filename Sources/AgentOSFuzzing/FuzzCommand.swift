@@ -3,8 +3,8 @@ internal import AgentOSWire
 internal import CFuzzer
 internal import Glibc
 
-/// `agentos-fuzz FILE...` checks each file as one payload; `agentos-fuzz --seeds FRAMES.jsonl FOLDER` writes the
-/// payloads of test vectors as files. Built with FUZZING, everything else goes to libFuzzer.
+/// `agentos-fuzz FILE...` checks each file as one payload; `agentos-fuzz --seeds FRAMES.jsonl FOLDER` writes
+/// the payloads of test vectors as files. Built with FUZZING, everything else goes to libFuzzer.
 enum FuzzCommand {
     static func run() -> Never {
         let arguments = Array(CommandLine.arguments.dropFirst())

@@ -21,9 +21,11 @@ package final class ByteBlock: Sendable {
         self.owner = owner
     }
 
-    /// Room for `capacity` bytes, filled by `body`, which returns how many it wrote. Nil when there is no memory.
+    /// Room for `capacity` bytes, filled by `body`, which returns how many it wrote. Nil when there is no
+    /// memory.
     package static func filled<Failure: Error>(
-        capacity: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+        capacity: Int,
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
     ) throws(Failure) -> ByteBlock? {
         guard capacity >= 0, capacity < Int.max, let memory = malloc(capacity + 1) else { return nil }
         do {
@@ -52,7 +54,8 @@ package final class ByteBlock: Sendable {
 
     /// The host's own memory; `release` runs once, on whichever thread drops the last reference.
     package static func adopting(
-        _ bytes: UnsafeRawBufferPointer, release: @escaping @Sendable () -> Void
+        _ bytes: UnsafeRawBufferPointer,
+        release: @escaping @Sendable () -> Void
     ) -> ByteBlock {
         ByteBlock(address: UInt(bitPattern: bytes.baseAddress), count: bytes.count, owner: .host(release))
     }

@@ -14,7 +14,8 @@ package enum ForkGeneration {
         package let child: @Sendable () -> Void
 
         package init(
-            prepare: @escaping @Sendable () -> Void, parent: @escaping @Sendable () -> Void,
+            prepare: @escaping @Sendable () -> Void,
+            parent: @escaping @Sendable () -> Void,
             child: @escaping @Sendable () -> Void
         ) {
             self.prepare = prepare
@@ -32,7 +33,8 @@ package enum ForkGeneration {
         {
             _ = ForkGeneration.counter.add(1, ordering: .relaxed)
             ForkGeneration.each { $0.child() }
-        })
+        }
+    )
 
     /// Adds handlers. To be called before the first thread or lock that they guard is used.
     package static func register(_ added: Handlers) {

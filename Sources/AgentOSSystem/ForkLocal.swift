@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Synchronization
 
-/// One object a process: a forked child makes its own and never touches its parent's, whose locks may be held.
+/// One object a process: a forked child makes its own and never touches its parent's, whose locks may be
+/// held.
 package final class ForkLocal<Object: AnyObject & Sendable>: Sendable {
     private final class Entry: Sendable {
         let generation: UInt32
@@ -25,7 +26,10 @@ package final class ForkLocal<Object: AnyObject & Sendable>: Sendable {
             if let entry = Self.entry(seen), entry.generation == generation { return entry.object }
             let made = Unmanaged.passRetained(Entry(generation, make()))
             let (exchanged, original) = address.compareExchange(
-                expected: seen, desired: UInt(bitPattern: made.toOpaque()), ordering: .acquiringAndReleasing)
+                expected: seen,
+                desired: UInt(bitPattern: made.toOpaque()),
+                ordering: .acquiringAndReleasing
+            )
             if exchanged { return made.takeUnretainedValue().object }
             made.release()
             seen = original

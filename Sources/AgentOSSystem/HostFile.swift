@@ -59,7 +59,8 @@ package enum HostFile {
         while bytes.count < limit {
             let wanted = min(buffer.count, limit - bytes.count)
             let count = buffer.withUnsafeMutableBytes { room in
-                (try? SystemCall.read(fd, into: UnsafeMutableRawBufferPointer(rebasing: room[..<wanted]))) ?? -1
+                (try? SystemCall.read(fd, into: UnsafeMutableRawBufferPointer(rebasing: room[..<wanted])))
+                    ?? -1
             }
             if count < 0 { return nil }
             if count == 0 { break }
@@ -76,7 +77,9 @@ package enum HostFile {
         defer { close(fd) }
         var written = 0
         while written < content.count {
-            let count = content.withUnsafeBytes { Glibc.write(fd, $0.baseAddress?.advanced(by: written), content.count - written) }
+            let count = content.withUnsafeBytes {
+                Glibc.write(fd, $0.baseAddress?.advanced(by: written), content.count - written)
+            }
             if count < 0, errno == EINTR { continue }
             if count <= 0 { return false }
             written += count

@@ -8,8 +8,8 @@ public import Glibc
 /// Rule: nothing is called out to, and no system call is made, inside `withLock`.
 ///
 /// Public, as the reader and the writer of AgentOSBare are, and nothing else: Swift 6.0.3 does not specialise
-/// `@inlinable package` code in another module, and generic code that is not costs a hundred times as much. The
-/// version script keeps them out of what the library shows.
+/// `@inlinable package` code in another module, and generic code that is not costs a hundred times as much.
+/// The version script keeps them out of what the library shows.
 ///
 /// `@unchecked Sendable`: the mutex orders every access to the value.
 public final class Lock<Value>: @unchecked Sendable {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 
-/// A moment of `CLOCK_MONOTONIC`, in nanoseconds: it stops while the machine is suspended, as the sidecar's does.
+/// A moment of `CLOCK_MONOTONIC`, in nanoseconds: it stops while the machine is suspended, as the sidecar's
+/// does.
 package struct MonotonicTime: Comparable, Sendable {
     package let nanoseconds: UInt64
 

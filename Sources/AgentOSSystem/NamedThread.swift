@@ -14,10 +14,13 @@ package enum NamedThread {
     package static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let retained = Unmanaged.passRetained(Body(body))
         let error = aos_shim_thread_start(
-            name, { context in
+            name,
+            { context in
                 guard let pointer = UnsafeRawPointer(bitPattern: context) else { return }
                 Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
-            }, UInt(bitPattern: retained.toOpaque()))
+            },
+            UInt(bitPattern: retained.toOpaque())
+        )
         guard error == 0 else {
             retained.release()
             throw SystemError(error)

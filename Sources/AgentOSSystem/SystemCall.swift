@@ -35,21 +35,27 @@ package enum SystemCall {
 
     /// The same for several pieces in one call. sendmsg(2)
     package static func send(_ fd: Int32, _ parts: [UnsafeRawBufferPointer]) throws(SystemError) -> Int {
-        let pieces = parts.map { iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count) }
+        let pieces = parts.map {
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+        }
         let sent = aos_shim_send_parts(fd, pieces, pieces.count)
         guard sent >= 0 else { throw .current }
         return sent
     }
 
     /// Bytes received, 0 at the end; throws `wouldBlock` when nothing is there. recv(2)
-    package static func receive(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    package static func receive(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
+        -> Int
+    {
         let got = aos_shim_receive(fd, buffer.baseAddress, buffer.count)
         guard got >= 0 else { throw .current }
         return got
     }
 
     /// Bytes read, 0 at the end. read(2)
-    package static func read(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    package static func read(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
+        -> Int
+    {
         while true {
             let got = Glibc.read(fd, buffer.baseAddress, buffer.count)
             if got >= 0 { return got }
@@ -86,7 +92,9 @@ package enum SystemCall {
 
     /// Which of two descriptors can be read; neither when the time is over or a signal came. ppoll(2)
     package static func waitReadable(
-        _ first: Int32, or second: Int32, until deadline: MonotonicTime?
+        _ first: Int32,
+        or second: Int32,
+        until deadline: MonotonicTime?
     ) -> (first: Bool, second: Bool) {
         let wait = deadline.map { Int64(min($0.since(.now), UInt64(Int64.max / 2))) } ?? -1
         let ready = aos_shim_poll_two(first, second, wait)

@@ -3,7 +3,12 @@ internal import CAgentOSShims
 
 /// A word to sleep on: one sleeper, any number of wakers, and no system call unless somebody sleeps. futex(2)
 package final class WakeWord: Sendable {
-    package enum Signal: UInt32 { case none = 0, sleeping = 1, done = 2, read = 3 }
+    package enum Signal: UInt32 {
+        case none = 0
+        case sleeping = 1
+        case done = 2
+        case read = 3
+    }
 
     /// The address of the word, as a number: raw pointers are not `Sendable`.
     private let address: UInt

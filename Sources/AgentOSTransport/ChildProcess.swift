@@ -25,7 +25,10 @@ package final class ChildProcess: ReactorSource {
 
     /// Starts the program with three descriptors and nothing else of ours. posix_spawn(3)
     package static func start(
-        _ request: SpawnRequest, input: OwnedDescriptor, output: OwnedDescriptor, error: OwnedDescriptor
+        _ request: SpawnRequest,
+        input: OwnedDescriptor,
+        output: OwnedDescriptor,
+        error: OwnedDescriptor
     ) throws(SpawnError) -> ChildProcess {
         let file = try ProgramSearch.resolve(request)
         var pid: pid_t = 0
@@ -53,7 +56,8 @@ package final class ChildProcess: ReactorSource {
     }
 
     private static func withCStrings<Result>(
-        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
+        _ strings: [String],
+        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
     ) -> Result {
         var pointers = strings.map { strdup($0) }
         defer { for pointer in pointers { free(pointer) } }
@@ -61,7 +65,8 @@ package final class ChildProcess: ReactorSource {
         return pointers.withUnsafeBufferPointer { body($0.baseAddress) }
     }
 
-    /// Calls `observer` on the I/O thread when the child has ended and is reaped, also if it has ended already.
+    /// Calls `observer` on the I/O thread when the child has ended and is reaped, also if it has ended
+    /// already.
     package func observeExit(_ observer: @escaping @Sendable (ChildExit) -> Void) {
         state.withLock { $0.observer = observer }
         if let descriptor, let watch = try? Reactor.current.add(descriptor.number, .readable, self) {

@@ -7,7 +7,8 @@ extension FrameChannel {
     /// Reads of one turn of the I/O thread: two sidecars must not slow each other.
     private static let readsPerTurn = 4
 
-    /// Waits for `word`, reading the channel meanwhile if nobody else does. False when the time was over first.
+    /// Waits for `word`, reading the channel meanwhile if nobody else does. False when the time was over
+    /// first.
     package func wait(_ word: WakeWord, until deadline: MonotonicTime?) -> Bool {
         var entry = role.withLock { $0.enter(word) }
         while true {

@@ -17,7 +17,8 @@ package protocol FrameReceiver: AnyObject, Sendable {
     func writingFailed(_ error: SystemError)
 }
 
-/// Frames to and from the child: a socket for each direction, sent on the caller's thread where that is possible.
+/// Frames to and from the child: a socket for each direction, sent on the caller's thread where that is
+/// possible.
 package final class FrameChannel: Sendable {
     /// Watches one of the two sockets: the reactor tells sources apart by object.
     private final class Watcher: ReactorSource {
@@ -81,7 +82,10 @@ package final class FrameChannel: Sendable {
 
     // MARK: Sending
 
-    package enum SendOutcome: Sendable { case sent(id: Int64), closed }
+    package enum SendOutcome: Sendable {
+        case sent(id: Int64)
+        case closed
+    }
 
     /// Numbers a request frame, registers it, and sends it or leaves it to be sent, all in one order.
     ///
@@ -137,7 +141,9 @@ package final class FrameChannel: Sendable {
                     if error == .wouldBlock { isFull = true } else { failure = error }
                 }
             }
-            let more = outgoing.withLock { $0.queue.finish(batch, sent: sent, isFull: isFull || failure != nil) }
+            let more = outgoing.withLock {
+                $0.queue.finish(batch, sent: sent, isFull: isFull || failure != nil)
+            }
             if let failure { return writingFailed(failure) }
             if isFull {
                 if let watch = watches.withLock({ $0.output }) { Reactor.current.change(watch, .writable) }
@@ -147,8 +153,8 @@ package final class FrameChannel: Sendable {
         }
     }
 
-    /// As much as goes out in one call, from a place in the first chunk: a large frame has parts, which need not be
-    /// joined for it.
+    /// As much as goes out in one call, from a place in the first chunk: a large frame has parts, which need
+    /// not be joined for it.
     private func send(_ chunks: ArraySlice<[UInt8]>, from offset: Int) throws(SystemError) -> Int {
         guard chunks.count > 1 else {
             return try (chunks.first ?? []).withUnsafeBytesTyped { (bytes) throws(SystemError) in
@@ -159,11 +165,17 @@ package final class FrameChannel: Sendable {
     }
 
     private func gather(
-        _ chunks: ArraySlice<[UInt8]>, from offset: Int, _ parts: [UnsafeRawBufferPointer]
+        _ chunks: ArraySlice<[UInt8]>,
+        from offset: Int,
+        _ parts: [UnsafeRawBufferPointer]
     ) throws(SystemError) -> Int {
         guard let first = chunks.first else { return try SystemCall.send(output.number, parts) }
         return try first.withUnsafeBytesTyped { (bytes) throws(SystemError) in
-            try gather(chunks.dropFirst(), from: 0, parts + [UnsafeRawBufferPointer(rebasing: bytes[offset...])])
+            try gather(
+                chunks.dropFirst(),
+                from: 0,
+                parts + [UnsafeRawBufferPointer(rebasing: bytes[offset...])]
+            )
         }
     }
 
@@ -206,7 +218,9 @@ package final class FrameChannel: Sendable {
     /// Ends all of it; the descriptors close with the last reference.
     package func stop() {
         stopReading()
-        if let watch = watches.withLock({ watches in watches.output.take() }) { Reactor.current.remove(watch) }
+        if let watch = watches.withLock({ watches in watches.output.take() }) {
+            Reactor.current.remove(watch)
+        }
         receiver.withLock { $0 = nil }
         interruptReader()
     }

@@ -19,7 +19,8 @@ private final class Room: Sendable {
     }
 }
 
-/// Bytes in, whole frames out. It does no I/O and holds no lock, and is moved, not copied: a copy shares its buffer.
+/// Bytes in, whole frames out. It does no I/O and holds no lock, and is moved, not copied: a copy shares its
+/// buffer.
 package struct FrameSplitter: Sendable {
     /// What one read yielded: the frames, and behind them what ended the stream's meaning.
     package struct Batch: Sendable {
@@ -103,7 +104,10 @@ package struct FrameSplitter: Sendable {
             start = first + length
             do throws(FrameError) {
                 batch.frames.append(
-                    try InboundFrame.decode(UnsafeRawBufferPointer(rebasing: buffer.bytes[first..<first + length])))
+                    try InboundFrame.decode(
+                        UnsafeRawBufferPointer(rebasing: buffer.bytes[first..<first + length])
+                    )
+                )
             } catch {
                 batch.error = error
                 return batch

@@ -6,7 +6,9 @@ internal import Glibc
 package enum ProgramSearch {
     package static let defaultName: String = "agent-os-sidecar"
     /// In the order in which they are asked. The reference clients read one each; the last is our own.
-    package static let variables: [String] = ["AGENT_OS_SIDECAR_BIN", "AGENT_OS_SIDECAR_BINARY", "AGENTOS_SIDECAR_BIN"]
+    package static let variables: [String] = [
+        "AGENT_OS_SIDECAR_BIN", "AGENT_OS_SIDECAR_BINARY", "AGENTOS_SIDECAR_BIN",
+    ]
 
     /// The command to start: the one given, else what a variable names, else the default name.
     package static func command(given: [String]?) -> SpawnRequest {
@@ -35,16 +37,21 @@ package enum ProgramSearch {
         throw failure(request, errorNumber: denied == nil ? ENOENT : EACCES, searchedPath: path)
     }
 
-    /// The reference client's text, with the variable that named the program, and for a failed search all places.
-    static func failure(_ request: SpawnRequest, errorNumber: Int32, searchedPath: String? = nil) -> SpawnError {
+    /// The reference client's text, with the variable that named the program, and for a failed search all
+    /// places.
+    static func failure(_ request: SpawnRequest, errorNumber: Int32, searchedPath: String? = nil)
+        -> SpawnError
+    {
         var text = "failed to spawn sidecar '\(request.program)': \(SystemError(errorNumber).osErrorText)"
         if let source = request.source { text += " (from \(source))" }
         if let searchedPath {
             text += "\nlooked for '\(request.program)' in PATH (\(searchedPath))"
             if request.source == nil, request.program == defaultName {
-                text += "; the option \"command\" was not given, and \(variables.joined(separator: ", ")) are not set"
+                text +=
+                    "; the option \"command\" was not given, and \(variables.joined(separator: ", ")) are not set"
             }
-            text += "\nthe binary is in the npm package @rivet-dev/agent-os-sidecar-linux-x64-gnu (version 0.2.0-rc.2): "
+            text +=
+                "\nthe binary is in the npm package @rivet-dev/agent-os-sidecar-linux-x64-gnu (version 0.2.0-rc.2): "
             text += "give it its run bit and name it with \(variables[0]) or the option \"command\""
         }
         return SpawnError(text: text, errorNumber: errorNumber)

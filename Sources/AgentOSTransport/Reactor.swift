@@ -10,8 +10,8 @@ package protocol ReactorSource: AnyObject, Sendable {
 
 /// The I/O thread of the process: descriptors, timers and small jobs, for all connections.
 ///
-/// The thread starts with the first thing to watch and ends when there is nothing left, so an idle library has no
-/// thread and no descriptor. Nothing of the host's is ever run on it.
+/// The thread starts with the first thing to watch and ends when there is nothing left, so an idle library
+/// has no thread and no descriptor. Nothing of the host's is ever run on it.
 package final class Reactor: Sendable {
     package struct Interest: OptionSet, Sendable {
         package let rawValue: UInt32
@@ -33,7 +33,8 @@ package final class Reactor: Sendable {
             guard fd >= 0 else { throw .current }
             epoll = OwnedDescriptor(fd)
             wake = try SystemCall.eventDescriptor()
-            guard aos_shim_epoll_control(fd, AOS_SHIM_EPOLL_ADD, wake.number, AOS_SHIM_READABLE, 0) == 0 else { throw .current }
+            guard aos_shim_epoll_control(fd, AOS_SHIM_EPOLL_ADD, wake.number, AOS_SHIM_READABLE, 0) == 0
+            else { throw .current }
         }
     }
 
@@ -57,7 +58,9 @@ package final class Reactor: Sendable {
     private init() {}
 
     /// Watches `fd` for `interest` until `remove`. The token names the watch.
-    package func add(_ fd: Int32, _ interest: Interest, _ source: any ReactorSource) throws(SystemError) -> UInt64 {
+    package func add(_ fd: Int32, _ interest: Interest, _ source: any ReactorSource) throws(SystemError)
+        -> UInt64
+    {
         let (token, started) = try insert { state in
             state.watched[state.nextToken] = Watched(fd: fd, source: source)
         }
@@ -76,7 +79,9 @@ package final class Reactor: Sendable {
         guard let (epoll, fd) = find(token) else { return }
         if interest.isEmpty {
             _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_DELETE, fd, 0, token)
-        } else if aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_MODIFY, fd, interest.rawValue, token) != 0 {
+        } else if aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_MODIFY, fd, interest.rawValue, token)
+            != 0
+        {
             _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_ADD, fd, interest.rawValue, token)
         }
     }
@@ -199,7 +204,8 @@ package final class Reactor: Sendable {
                 let failed = events[index] & AOS_SHIM_FAILED != 0
                 watched.source.descriptorReady(
                     readable: failed || events[index] & AOS_SHIM_READABLE != 0,
-                    writable: failed || events[index] & AOS_SHIM_WRITABLE != 0)
+                    writable: failed || events[index] & AOS_SHIM_WRITABLE != 0
+                )
             }
         }
     }

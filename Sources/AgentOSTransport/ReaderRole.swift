@@ -3,8 +3,8 @@ internal import AgentOSSystem
 
 /// Who reads a channel: the I/O thread, or one of the host's threads that waits for an answer on it.
 ///
-/// A waiter that reads for itself saves two wake-ups. The others sleep, and whoever stops reading tells the next one
-/// to go on. A value: the channel does what the answers say, outside the lock.
+/// A waiter that reads for itself saves two wake-ups. The others sleep, and whoever stops reading tells the
+/// next one to go on. A value: the channel does what the answers say, outside the lock.
 struct ReaderRole: Sendable {
     enum Holder: Sendable {
         case nobody
@@ -39,11 +39,13 @@ struct ReaderRole: Sendable {
     /// Whether the I/O thread is told when bytes come.
     private(set) var isArmed = false
     private var lastTick: UInt64 = 0
-    private var dueTick: UInt64?
+    private var dueTick: Tick?
     private var hasBeenReadSinceTick = false
-    /// Looks in a row that found the waiters still coming: each look wakes the I/O thread for nothing, so they get rarer.
+    /// Looks in a row that found the waiters still coming: each wakes the I/O thread for nothing, so they get
+    /// rarer.
     private var busyTicks = 0
-    /// A waiter took the descriptor out of the I/O thread's hands: something that nobody waits for may be on its way.
+    /// A waiter took the descriptor out of the I/O thread's hands: something that nobody waits for may be on
+    /// its way.
     private var wasTakenFromIOThread = false
     /// The I/O thread was asked for while a waiter read.
     private var isWished = false
@@ -83,13 +85,18 @@ struct ReaderRole: Sendable {
         if dueTick != nil, !wasTakenFromIOThread { return .nothing }
         wasTakenFromIOThread = false
         busyTicks = 0
+        if let dueTick, dueTick.nanoseconds <= Self.shortestTick { return .nothing }
         return .tick(nextTick())
     }
 
+    /// A millisecond; sixteen at most while waiters keep coming.
+    private static let shortestTick: UInt64 = 1_000_000
+
     private mutating func nextTick() -> Tick {
         lastTick += 1
-        dueTick = lastTick
-        return Tick(number: lastTick, nanoseconds: 1_000_000 << UInt64(min(busyTicks / 4, 4)))
+        let tick = Tick(number: lastTick, nanoseconds: Self.shortestTick << UInt64(min(busyTicks / 4, 4)))
+        dueTick = tick
+        return tick
     }
 
     /// The I/O thread found bytes. False if somebody else reads.
@@ -108,7 +115,7 @@ struct ReaderRole: Sendable {
 
     /// The moment for a look has come.
     mutating func tick(_ number: UInt64) -> Succession {
-        guard dueTick == number else { return .nothing }
+        guard dueTick?.number == number else { return .nothing }
         dueTick = nil
         if isArmed { return .nothing }
         if hasBeenReadSinceTick {

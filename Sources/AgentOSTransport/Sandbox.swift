@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSSystem
 
-/// The confinement of a sidecar by bubblewrap: it sees its binary, the system's libraries, its private directory and
-/// the directories of the host that were named, and nothing else (architecture decision 11).
+/// The confinement of a sidecar by bubblewrap: it sees its binary, the system's libraries, its private
+/// directory and the directories of the host that were named, and nothing else (architecture decision 11).
 package struct Sandbox: Sendable {
     private static let program = "bwrap"
     /// What a program needs of the system, where it is there: a link is made again as a link.
-    private static let system = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/ssl"]
+    private static let system = [
+        "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/ssl",
+    ]
 
     /// Absolute, without links. Guests may write to them as far as the sidecar may.
     package var hostDirectories: [String]

@@ -2,8 +2,8 @@
 package import AgentOSSystem
 package import AgentOSWire
 
-/// Who uses a transport. All calls come from whoever reads, or from the I/O thread; none overlap but the last two,
-/// which come once each.
+/// Who uses a transport. All calls come from whoever reads, or from the I/O thread; none overlap but the last
+/// two, which come once each.
 package protocol TransportReceiver: AnyObject, Sendable {
     func received(_ frames: [InboundFrame])
     /// No frame comes any more, and none goes out.
@@ -28,7 +28,10 @@ package final class SidecarTransport: Sendable {
     private let state: Lock<State> = Lock(State())
 
     private init(
-        channel: FrameChannel, child: ChildProcess, standardError: StandardErrorTail, directory: TemporaryDirectory?
+        channel: FrameChannel,
+        child: ChildProcess,
+        standardError: StandardErrorTail,
+        directory: TemporaryDirectory?
     ) {
         self.channel = channel
         self.child = child
@@ -37,9 +40,12 @@ package final class SidecarTransport: Sendable {
         self.directory = directory
     }
 
-    /// Starts the process with a private temporary directory, unless it is `remote`: then that is its own business.
+    /// Starts the process with a private temporary directory, unless it is `remote`: then that is its own
+    /// business.
     package static func start(
-        _ request: SpawnRequest, isRemote: Bool = false, receiver: any TransportReceiver
+        _ request: SpawnRequest,
+        isRemote: Bool = false,
+        receiver: any TransportReceiver
     ) throws(SpawnError) -> SidecarTransport {
         do {
             let directory: TemporaryDirectory? = isRemote ? nil : try TemporaryDirectory.make()
@@ -50,7 +56,10 @@ package final class SidecarTransport: Sendable {
                 throw error
             }
         } catch let error as SystemError {
-            throw SpawnError(text: "failed to prepare sidecar '\(request.program)': \(error.osErrorText)", errorNumber: error.number)
+            throw SpawnError(
+                text: "failed to prepare sidecar '\(request.program)': \(error.osErrorText)",
+                errorNumber: error.number
+            )
         } catch let error as SpawnError {
             throw error
         } catch {
@@ -59,13 +68,18 @@ package final class SidecarTransport: Sendable {
     }
 
     private static func start(
-        _ request: SpawnRequest, directory: TemporaryDirectory?, receiver: any TransportReceiver
+        _ request: SpawnRequest,
+        directory: TemporaryDirectory?,
+        receiver: any TransportReceiver
     ) throws -> SidecarTransport {
         let input = try SystemCall.socketPair()
         let output = try SystemCall.socketPair()
         let errors = try SystemCall.pipe()
         let channel = try FrameChannel(
-            output: input.ours, input: output.ours, limit: Dialect.defaultMaximumFrameSize)
+            output: input.ours,
+            input: output.ours,
+            limit: Dialect.defaultMaximumFrameSize
+        )
         var request = request
         if let directory { request.environment.append(("TMPDIR", directory.path)) }
         if let sandbox = request.sandbox {
@@ -73,9 +87,18 @@ package final class SidecarTransport: Sendable {
             request.command = sandbox.wrapping(request.command, file: file, privateDirectory: directory?.path)
             request.source = nil
         }
-        let child = try ChildProcess.start(request, input: input.theirs, output: output.theirs, error: errors.write)
+        let child = try ChildProcess.start(
+            request,
+            input: input.theirs,
+            output: output.theirs,
+            error: errors.write
+        )
         let transport = SidecarTransport(
-            channel: channel, child: child, standardError: StandardErrorTail(errors.read), directory: directory)
+            channel: channel,
+            child: child,
+            standardError: StandardErrorTail(errors.read),
+            directory: directory
+        )
         transport.state.withLock { $0.receiver = receiver }
         do { try channel.start(transport) } catch {
             child.signal(9)
@@ -87,8 +110,8 @@ package final class SidecarTransport: Sendable {
         return transport
     }
 
-    /// Ends the child in an orderly way: end of file, `grace` nanoseconds, SIGKILL. Later calls change nothing,
-    /// but for a grace of 0, which kills at once.
+    /// Ends the child in an orderly way: end of file, `grace` nanoseconds, SIGKILL. Later calls change
+    /// nothing, but for a grace of 0, which kills at once.
     package func close(grace: UInt64) { perform { $0.close(grace: grace) } }
 
     /// Gives the child up: it is killed, and everybody is told `cause`.

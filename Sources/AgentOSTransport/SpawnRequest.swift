@@ -2,7 +2,8 @@
 
 /// What to start, and how: the sidecar itself, or a command that reaches one elsewhere.
 package struct SpawnRequest: Sendable {
-    /// The program and its arguments. A first element with a `/` is a path, without one it is looked up in `PATH`.
+    /// The program and its arguments. A first element with a `/` is a path, without one it is looked up in
+    /// `PATH`.
     package var command: [String]
     /// The environment variable that named the program, for the error text.
     package var source: String?

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSSystem
 
-/// From the start of a child to its reaping: which event leads where. A value: the transport does what it says.
+/// From the start of a child to its reaping: which event leads where. A value: the transport does what it
+/// says.
 struct TransportLifecycle: Sendable {
     /// All in nanoseconds.
     struct Times: Sendable {
-        /// What is still in the pipe of an ended child is read this long at most, if somebody else holds the pipe.
+        /// What is still in the pipe of an ended child is read this long at most, if somebody else holds the
+        /// pipe.
         var outputEnd: UInt64 = 250_000_000
         /// How long the status of a child that closed its output is waited for.
         var exitStatus: UInt64 = 50_000_000

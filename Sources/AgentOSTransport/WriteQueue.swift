@@ -29,8 +29,8 @@ package struct OutgoingFrame: Sendable {
 
 /// Frames that wait for the socket. A value: the channel does the sending, outside the lock.
 ///
-/// While the socket takes everything, small frames run together in one buffer and go out in one call. Once it is
-/// full they are kept apart, so that one can be taken back, overtaken or left to expire.
+/// While the socket takes everything, small frames run together in one buffer and go out in one call. Once it
+/// is full they are kept apart, so that one can be taken back, overtaken or left to expire.
 struct WriteQueue: Sendable {
     /// A frame without its bytes, so that it is still urgent and still expires when it comes back unsent.
     struct Outline: Sendable {
@@ -81,7 +81,9 @@ struct WriteQueue: Sendable {
         }
         frames.append(Outline(frame))
         for part in frame.parts {
-            if part.count <= Self.runTogether, let last = chunks.indices.last, chunks[last].count <= 16 * Self.runTogether {
+            if part.count <= Self.runTogether, let last = chunks.indices.last,
+                chunks[last].count <= 16 * Self.runTogether
+            {
                 chunks[last] += part
             } else {
                 chunks.append(part)
@@ -109,7 +111,10 @@ struct WriteQueue: Sendable {
             if !entries.isEmpty {
                 isWriting = true
                 return Batch(
-                    chunks: entries.flatMap(\.parts), frames: entries.map { Outline($0) }, firstHasBegun: firstHasBegun)
+                    chunks: entries.flatMap(\.parts),
+                    frames: entries.map { Outline($0) },
+                    firstHasBegun: firstHasBegun
+                )
             }
         }
         guard !chunks.isEmpty else { return nil }
@@ -145,7 +150,9 @@ struct WriteQueue: Sendable {
     /// Takes a frame back of which no byte is out yet. False when it is too late.
     mutating func withdraw(_ id: Int64) -> Bool {
         let first = frontHasBegun ? 1 : 0
-        guard backlog.count > first, let index = backlog[first...].firstIndex(where: { $0.id == id }) else { return false }
+        guard backlog.count > first, let index = backlog[first...].firstIndex(where: { $0.id == id }) else {
+            return false
+        }
         queuedBytes -= backlog.remove(at: index).size
         return true
     }
@@ -163,7 +170,9 @@ struct WriteQueue: Sendable {
     }
 
     /// A batch as frames apart, without its first `sent` bytes.
-    private static func split(_ batch: Batch, from sent: Int) -> (frames: [OutgoingFrame], firstHasBegun: Bool) {
+    private static func split(_ batch: Batch, from sent: Int) -> (
+        frames: [OutgoingFrame], firstHasBegun: Bool
+    ) {
         var bytes = batch.chunks[...]
         var skip = sent
         while let first = bytes.first, first.count <= skip {
@@ -185,7 +194,9 @@ struct WriteQueue: Sendable {
             var parts: [[UInt8]] = []
             while wanted > 0, let chunk = bytes.first {
                 let count = min(wanted, chunk.count - offset)
-                parts.append(offset == 0 && count == chunk.count ? chunk : Array(chunk[offset..<offset + count]))
+                parts.append(
+                    offset == 0 && count == chunk.count ? chunk : Array(chunk[offset..<offset + count])
+                )
                 wanted -= count
                 offset += count
                 if offset == chunk.count {

@@ -25,8 +25,8 @@ package enum Dialect {
         writer.bytes.append(contentsOf: UnsafeBufferPointer(start: encoded.utf8Start, count: encodedSize))
     }
 
-    /// Looks at a payload's first bytes, `tag, name, version`, before anything else is read, so that a sidecar of
-    /// another dialect is called that and not a garbled frame (architecture decision 7).
+    /// Looks at a payload's first bytes, `tag, name, version`, before anything else is read, so that a
+    /// sidecar of another dialect is called that and not a garbled frame (architecture decision 7).
     package static func check(_ payload: UnsafeRawBufferPointer) throws(FrameError) {
         if begins(payload), payload.first.map({ $0 < 0x80 }) == true { return }
         guard let found = peek(payload) else { return }
@@ -38,9 +38,14 @@ package enum Dialect {
     /// Schema name and version if the bytes look like a frame of this family; garbage does not.
     private static func peek(_ payload: UnsafeRawBufferPointer) -> (name: String, version: UInt16)? {
         var reader = BareReader(payload)
-        guard (try? reader.uint()) != nil, let name = try? reader.str(), let version = try? reader.u16() else { return nil }
-        let isName = !name.isEmpty && name.utf8.count <= 64
-            && name.utf8.allSatisfy { $0 == 0x2D || $0 == 0x2E || $0 == 0x5F || (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }
+        guard (try? reader.uint()) != nil, let name = try? reader.str(), let version = try? reader.u16()
+        else { return nil }
+        let isName =
+            !name.isEmpty && name.utf8.count <= 64
+            && name.utf8.allSatisfy {
+                $0 == 0x2D || $0 == 0x2E || $0 == 0x5F || (0x30...0x39).contains($0)
+                    || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+            }
         return isName ? (name, version) : nil
     }
 }
@@ -49,6 +54,8 @@ extension JSONText {
     /// What the reference's JSON reader takes for `client_capabilities` when they are left out.
     static let defaultClientCapabilities: JSONText = JSONText(
         .members([
-            "fs": .members(["readTextFile": .bool(true), "writeTextFile": .bool(true)]), "terminal": .bool(true),
-        ]))
+            "fs": .members(["readTextFile": .bool(true), "writeTextFile": .bool(true)]),
+            "terminal": .bool(true),
+        ])
+    )
 }

@@ -43,8 +43,11 @@ package struct FileWriteFrame: Sendable {
         self.content = content
     }
 
-    /// The frame as three parts in order: head, the content's own bytes, tail. The id is 0 until it is patched.
-    package func parts(ownership: OwnershipScope, limit: Int) throws(FrameError) -> (head: [UInt8], tail: [UInt8]) {
+    /// The frame as three parts in order: head, the content's own bytes, tail. The id is 0 until it is
+    /// patched.
+    package func parts(ownership: OwnershipScope, limit: Int) throws(FrameError) -> (
+        head: [UInt8], tail: [UInt8]
+    ) {
         var head = BareWriter(appendingTo: [0, 0, 0, 0])
         head.uint(1)
         Dialect.schema.write(to: &head)
@@ -69,7 +72,8 @@ package struct FileWriteFrame: Sendable {
 }
 
 extension EncodedContent {
-    /// The bytes behind base64 as the sidecar takes it: padded, standard alphabet, no stray bits; nil if it is not.
+    /// The bytes behind base64 as the sidecar takes it: padded, standard alphabet, no stray bits; nil if it
+    /// is not.
     package static func decodeBase64(_ text: String) -> [UInt8]? {
         let letters = Array(text.utf8)
         var decoded: Int64 = -1

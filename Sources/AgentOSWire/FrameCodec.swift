@@ -11,7 +11,8 @@ package enum FrameCodec {
     package static let requestIDOffset: Int = prefixSize + 1 + 19
 
     /// One complete buffer, prefix included.
-    package static func decode(buffer: UnsafeRawBufferPointer, limit: Int) throws(FrameError) -> ProtocolFrame {
+    package static func decode(buffer: UnsafeRawBufferPointer, limit: Int) throws(FrameError) -> ProtocolFrame
+    {
         guard buffer.count >= prefixSize else { throw .truncated(actual: buffer.count) }
         let declared = Int(UInt32(bigEndian: buffer.loadUnaligned(as: UInt32.self)))
         guard declared <= limit else { throw .tooLarge(size: declared, limit: limit) }
@@ -42,12 +43,20 @@ package enum FrameCodec {
         return bytes
     }
 
-    /// A request frame of which the id is filled in later, when it is sent; the same bytes and errors as above.
+    /// A request frame of which the id is filled in later, when it is sent; the same bytes and errors as
+    /// above.
     package static func encode(
-        request payload: RequestPayload, _ ownership: OwnershipScope, limit: Int
+        request payload: RequestPayload,
+        _ ownership: OwnershipScope,
+        limit: Int
     ) throws(FrameError) -> [UInt8] {
         guard !ownership.hasEmptyID, payload.scopeRule.allows(ownership), payload.scopeRule == .vm else {
-            let frame = RequestFrame(schema: Dialect.schema, requestId: 1, ownership: ownership, payload: payload)
+            let frame = RequestFrame(
+                schema: Dialect.schema,
+                requestId: 1,
+                ownership: ownership,
+                payload: payload
+            )
             return try encode(.request(frame), limit: limit)
         }
         var writer = BareWriter()
@@ -66,7 +75,9 @@ package enum FrameCodec {
     /// Fills in the prefix of a frame of which `extra` bytes follow elsewhere.
     package static func setLength(of bytes: inout [UInt8], extra: Int, limit: Int) throws(FrameError) {
         let size = bytes.count - prefixSize + extra
-        guard size <= limit, let length = UInt32(exactly: size) else { throw .tooLarge(size: size, limit: limit) }
+        guard size <= limit, let length = UInt32(exactly: size) else {
+            throw .tooLarge(size: size, limit: limit)
+        }
         bytes.withUnsafeMutableBytes { $0.storeBytes(of: length.bigEndian, as: UInt32.self) }
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AgentOSBare
 
-/// Why bytes are not a frame, or a frame may not be sent. The texts are the reference codec's (wire-protocol.md 10).
+/// Why bytes are not a frame, or a frame may not be sent. The texts are the reference codec's
+/// (wire-protocol.md 10).
 package enum FrameError: Error, Equatable, Sendable {
     case truncated(actual: Int)
     case lengthMismatch(declared: Int, actual: Int)

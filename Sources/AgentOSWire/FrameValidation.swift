@@ -86,10 +86,24 @@ extension ProtocolFrame {
     package func validate() throws(FrameError) {
         switch self {
         case .request(let frame):
-            try Self.check(frame.schema, id: frame.requestId, positive: true, frame.ownership, frame.payload.scopeRule)
-            if case .authenticate(let request) = frame.payload, request.authToken.isEmpty { throw .emptyAuthToken }
+            try Self.check(
+                frame.schema,
+                id: frame.requestId,
+                positive: true,
+                frame.ownership,
+                frame.payload.scopeRule
+            )
+            if case .authenticate(let request) = frame.payload, request.authToken.isEmpty {
+                throw .emptyAuthToken
+            }
         case .response(let frame):
-            try Self.check(frame.schema, id: frame.requestId, positive: true, frame.ownership, frame.payload.scopeRule)
+            try Self.check(
+                frame.schema,
+                id: frame.requestId,
+                positive: true,
+                frame.ownership,
+                frame.payload.scopeRule
+            )
         case .event(let frame):
             try Self.check(frame.schema, id: nil, positive: true, frame.ownership, frame.payload.scopeRule)
         case .sidecarRequest(let frame):
@@ -100,7 +114,11 @@ extension ProtocolFrame {
     }
 
     static func check(
-        _ schema: ProtocolSchema, id: Int64?, positive: Bool, _ ownership: OwnershipScope, _ rule: ScopeRule
+        _ schema: ProtocolSchema,
+        id: Int64?,
+        positive: Bool,
+        _ ownership: OwnershipScope,
+        _ rule: ScopeRule
     ) throws(FrameError) {
         guard schema.version == Dialect.version, schema.name.hasSameBytes(as: Dialect.name) else {
             throw .unsupportedSchema(name: schema.name, version: schema.version)
@@ -112,6 +130,8 @@ extension ProtocolFrame {
         if ownership.hasEmptyID {
             for entry in ownership.ids where entry.value.isEmpty { throw .emptyOwnership(field: entry.field) }
         }
-        guard rule.allows(ownership) else { throw .wrongScope(required: rule.rawValue, actual: ownership.typeName) }
+        guard rule.allows(ownership) else {
+            throw .wrongScope(required: rule.rawValue, actual: ownership.typeName)
+        }
     }
 }

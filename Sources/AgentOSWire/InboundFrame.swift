@@ -3,7 +3,8 @@ internal import AgentOSBare
 package import AgentOSSystem
 internal import CAgentOSShims
 
-/// A frame from the sidecar, decoded for use: file content and process output already lie in blocks of their own.
+/// A frame from the sidecar, decoded for use: file content and process output already lie in blocks of their
+/// own.
 package enum InboundFrame: Sendable {
     case response(id: Int64, OwnershipScope, ResponseBody)
     case event(OwnershipScope, EventBody)
@@ -39,8 +40,11 @@ package enum EventBody: Sendable {
 extension InboundFrame {
     /// Decodes and validates one payload. The bytes are borrowed for the call.
     package static func decode(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
-        guard payload.first == 2 || payload.first == 3 else { return InboundFrame(try FrameCodec.decode(payload: payload)) }
-        // Whatever is odd about it, the general decoder says what: one place decides what is refused, and how.
+        guard payload.first == 2 || payload.first == 3 else {
+            return InboundFrame(try FrameCodec.decode(payload: payload))
+        }
+        // Whatever is odd about it, the general decoder says what: one place decides what is refused, and
+        // how.
         if let frame = try? quick(payload) { return frame }
         return InboundFrame(try FrameCodec.decode(payload: payload))
     }
@@ -48,7 +52,8 @@ extension InboundFrame {
     private init(_ frame: ProtocolFrame) {
         self =
             switch frame {
-            case .response(let frame): .response(id: frame.requestId, frame.ownership, .payload(frame.payload))
+            case .response(let frame):
+                .response(id: frame.requestId, frame.ownership, .payload(frame.payload))
             case .event(let frame): .event(frame.ownership, .payload(frame.payload))
             case .sidecarRequest(let frame): .callback(id: frame.requestId, frame.ownership, frame.payload)
             case .request, .sidecarResponse: .unexpected(type: frame.typeName)
@@ -98,13 +103,18 @@ extension InboundFrame {
         }
         for _ in 0..<4 where try reader.bool() { return nil }
         guard let content else { return .absent }
-        guard encoding == .base64 else { return isUTF8(content) ? ByteBlock.copy(content).map { .bytes($0) } : nil }
+        guard encoding == .base64 else {
+            return isUTF8(content) ? ByteBlock.copy(content).map { .bytes($0) } : nil
+        }
         let bytes = content.assumingMemoryBound(to: UInt8.self)
         var decoded: Int64 = 0
         // The decoder stores whole vectors: up to 8 bytes more than it has decoded.
         let block = ByteBlock.filled(capacity: content.count / 4 * 3 + 8) { target in
             decoded = aos_shim_base64_decode(
-                bytes.baseAddress, bytes.count, target.assumingMemoryBound(to: UInt8.self).baseAddress)
+                bytes.baseAddress,
+                bytes.count,
+                target.assumingMemoryBound(to: UInt8.self).baseAddress
+            )
             return Int(max(decoded, 0))
         }
         if decoded < 0 { return isUTF8(content) ? .invalidBase64 : nil }

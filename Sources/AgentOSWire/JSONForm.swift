@@ -41,7 +41,8 @@ struct JSONFormObject {
     }
 
     func required<Value>(
-        _ name: String, _ read: (JSONValue) throws(JSONFormError) -> Value
+        _ name: String,
+        _ read: (JSONValue) throws(JSONFormError) -> Value
     ) throws(JSONFormError) -> Value {
         guard let value = try find(name) else { throw JSONFormError("missing field `\(name)` of \(type)") }
         do { return try read(value) } catch { throw error.below(name) }
@@ -49,14 +50,17 @@ struct JSONFormObject {
 
     /// Absent or null: the default.
     func optional<Value>(
-        _ name: String, default fallback: Value, _ read: (JSONValue) throws(JSONFormError) -> Value
+        _ name: String,
+        default fallback: Value,
+        _ read: (JSONValue) throws(JSONFormError) -> Value
     ) throws(JSONFormError) -> Value {
         guard let value = try find(name) else { return fallback }
         do { return try read(value) } catch { throw error.below(name) }
     }
 
     func optional<Value>(
-        _ name: String, _ read: (JSONValue) throws(JSONFormError) -> Value
+        _ name: String,
+        _ read: (JSONValue) throws(JSONFormError) -> Value
     ) throws(JSONFormError) -> Value? {
         guard let value = try find(name), value != .null else { return nil }
         do { return try read(value) } catch { throw error.below(name) }
@@ -66,12 +70,16 @@ struct JSONFormObject {
 /// Readers and writers of the JSON form's leaves (wire-protocol.md 13).
 enum JSONForm {
     static func string(_ value: JSONValue) throws(JSONFormError) -> String {
-        guard case .string(let text) = value else { throw JSONFormError("expected a string, found \(value.typeName)") }
+        guard case .string(let text) = value else {
+            throw JSONFormError("expected a string, found \(value.typeName)")
+        }
         return text
     }
 
     static func bool(_ value: JSONValue) throws(JSONFormError) -> Bool {
-        guard case .bool(let flag) = value else { throw JSONFormError("expected a boolean, found \(value.typeName)") }
+        guard case .bool(let flag) = value else {
+            throw JSONFormError("expected a boolean, found \(value.typeName)")
+        }
         return flag
     }
 
@@ -96,9 +104,12 @@ enum JSONForm {
     static func text(_ value: JSONValue) throws(JSONFormError) -> JSONText { JSONText(value) }
 
     static func list<Element>(
-        _ value: JSONValue, _ element: (JSONValue) throws(JSONFormError) -> Element
+        _ value: JSONValue,
+        _ element: (JSONValue) throws(JSONFormError) -> Element
     ) throws(JSONFormError) -> [Element] {
-        guard case .array(let values) = value else { throw JSONFormError("expected an array, found \(value.typeName)") }
+        guard case .array(let values) = value else {
+            throw JSONFormError("expected an array, found \(value.typeName)")
+        }
         var elements: [Element] = []
         for (index, value) in values.enumerated() {
             do { elements.append(try element(value)) } catch { throw error.below("[\(index)]") }
@@ -107,9 +118,12 @@ enum JSONForm {
     }
 
     static func map<Key: WireMapKey, Value>(
-        _ value: JSONValue, _ element: (JSONValue) throws(JSONFormError) -> Value
+        _ value: JSONValue,
+        _ element: (JSONValue) throws(JSONFormError) -> Value
     ) throws(JSONFormError) -> WireMap<Key, Value> {
-        guard case .object(let members) = value else { throw JSONFormError("expected an object, found \(value.typeName)") }
+        guard case .object(let members) = value else {
+            throw JSONFormError("expected an object, found \(value.typeName)")
+        }
         var map = WireMap<Key, Value>()
         for member in members {
             do { map.pairs.append((try Key(jsonKey: member.name), try element(member.value))) } catch {

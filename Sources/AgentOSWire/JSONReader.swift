@@ -75,9 +75,12 @@ package struct JSONReader: ~Copyable {
         }
     }
 
-    private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONSyntaxError) -> JSONValue {
+    private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONSyntaxError) -> JSONValue
+    {
         for index in 0..<text.utf8CodeUnitCount {
-            guard next == text.utf8Start[index] else { throw error(next == nil ? "EOF while parsing a value" : "expected ident") }
+            guard next == text.utf8Start[index] else {
+                throw error(next == nil ? "EOF while parsing a value" : "expected ident")
+            }
             offset += 1
         }
         return value
@@ -150,7 +153,9 @@ package struct JSONReader: ~Copyable {
     private mutating func string() throws(JSONSyntaxError) -> String {
         offset += 1
         let start = offset
-        while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
+        while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+            offset += 1
+        }
         guard let stop = next else { throw error("EOF while parsing a string") }
         if stop == UInt8(ascii: "\"") {
             defer { offset += 1 }
@@ -163,14 +168,18 @@ package struct JSONReader: ~Copyable {
                 offset += 1
                 return try text(content)
             }
-            guard byte >= 0x20 else { throw error("control character (\\u0000-\\u001F) found while parsing a string") }
+            guard byte >= 0x20 else {
+                throw error("control character (\\u0000-\\u001F) found while parsing a string")
+            }
             offset += 1
             if byte == UInt8(ascii: "\\") { try escape(into: &content) } else { content.append(byte) }
         }
     }
 
     private func text(_ utf8: some Collection<UInt8>) throws(JSONSyntaxError) -> String {
-        guard let text = String(validating: utf8, as: UTF8.self) else { throw error("invalid unicode code point") }
+        guard let text = String(validating: utf8, as: UTF8.self) else {
+            throw error("invalid unicode code point")
+        }
         return text
     }
 
@@ -187,7 +196,9 @@ package struct JSONReader: ~Copyable {
         case UInt8(ascii: "u"):
             var scalar = UInt32(try hexadecimal())
             if scalar & 0xFC00 == 0xD800 {
-                guard next == UInt8(ascii: "\\"), offset + 1 < bytes.count, bytes[offset + 1] == UInt8(ascii: "u") else {
+                guard next == UInt8(ascii: "\\"), offset + 1 < bytes.count,
+                    bytes[offset + 1] == UInt8(ascii: "u")
+                else {
                     throw error("lone leading surrogate in hex escape")
                 }
                 offset += 2
@@ -195,7 +206,9 @@ package struct JSONReader: ~Copyable {
                 guard low & 0xFC00 == 0xDC00 else { throw error("lone leading surrogate in hex escape") }
                 scalar = 0x10000 + (scalar & 0x3FF) << 10 + low & 0x3FF
             }
-            guard let unicode = Unicode.Scalar(scalar) else { throw error("lone trailing surrogate in hex escape") }
+            guard let unicode = Unicode.Scalar(scalar) else {
+                throw error("lone trailing surrogate in hex escape")
+            }
             content.append(contentsOf: Character(unicode).utf8)
         default: throw error("invalid escape", at: offset)
         }
@@ -205,7 +218,9 @@ package struct JSONReader: ~Copyable {
         var value: UInt16 = 0
         for _ in 0..<4 {
             guard let byte = next else { throw error("EOF while parsing a string") }
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { throw error("invalid escape") }
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw error("invalid escape")
+            }
             value = value << 4 | UInt16(digit)
             offset += 1
         }
@@ -218,8 +233,12 @@ package struct JSONReader: ~Copyable {
         if negative { offset += 1 }
         let firstDigit = offset
         skipDigits()
-        guard offset > firstDigit else { throw error(next == nil ? "EOF while parsing a value" : "invalid number") }
-        if bytes[firstDigit] == UInt8(ascii: "0"), offset > firstDigit + 1 { throw error("invalid number", at: firstDigit + 2) }
+        guard offset > firstDigit else {
+            throw error(next == nil ? "EOF while parsing a value" : "invalid number")
+        }
+        if bytes[firstDigit] == UInt8(ascii: "0"), offset > firstDigit + 1 {
+            throw error("invalid number", at: firstDigit + 2)
+        }
         var isInteger = true
         if next == UInt8(ascii: ".") {
             isInteger = false
@@ -237,7 +256,9 @@ package struct JSONReader: ~Copyable {
             if let integer = Int64(text) { return .integer(integer) }
             if let unsigned = UInt64(text) { return .unsigned(unsigned) }
         }
-        guard let double = Double(text), double.isFinite else { throw error("number out of range", at: offset) }
+        guard let double = Double(text), double.isFinite else {
+            throw error("number out of range", at: offset)
+        }
         return .double(double)
     }
 

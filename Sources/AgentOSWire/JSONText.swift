@@ -36,5 +36,7 @@ package struct JSONText: Sendable, Equatable {
     /// As the reference writes it inside the JSON form: members sorted, of repeated ones the last.
     package var json: JSONValue { value.sortedByBytes }
 
-    package static func == (left: JSONText, right: JSONText) -> Bool { left.text.hasSameBytes(as: right.text) }
+    package static func == (left: JSONText, right: JSONText) -> Bool {
+        left.text.hasSameBytes(as: right.text)
+    }
 }

@@ -67,7 +67,9 @@ extension JSONMember {
         }
         return sorted.indices.compactMap { index in
             let next = index + 1
-            if next < sorted.count, sorted[next].element.name.hasSameBytes(as: sorted[index].element.name) { return nil }
+            if next < sorted.count, sorted[next].element.name.hasSameBytes(as: sorted[index].element.name) {
+                return nil
+            }
             return sorted[index].element
         }
     }
@@ -104,7 +106,8 @@ extension JSONValue: Equatable {
 }
 
 extension String {
-    /// Byte equality. Swift's `==` is canonical equivalence and would call `é` and `e` + U+0301 the same name.
+    /// Byte equality. Swift's `==` is canonical equivalence and would call `é` and `e` + U+0301 the same
+    /// name.
     package func hasSameBytes(as other: String) -> Bool {
         let count = utf8.count
         guard count == other.utf8.count else { return false }

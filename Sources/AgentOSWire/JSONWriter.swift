@@ -40,7 +40,8 @@ package struct JSONWriter: ~Copyable {
 
     private mutating func object(_ members: [JSONMember]) {
         bytes.append(UInt8(ascii: "{"))
-        for (index, member) in (order == .byBytes ? JSONMember.sortedByBytes(members) : members).enumerated() {
+        for (index, member) in (order == .byBytes ? JSONMember.sortedByBytes(members) : members).enumerated()
+        {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             string(member.name)
             bytes.append(UInt8(ascii: ":"))

@@ -47,12 +47,15 @@ extension OwnershipScope: Equatable {
             case "\r": result += "\\r"
             case "\t": result += "\\t"
             case "\0": result += "\\0"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F: result += "\\u{\(String(scalar.value, radix: 16))}"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                result += "\\u{\(String(scalar.value, radix: 16))}"
             default: result.unicodeScalars.append(scalar)
             }
         }
         return result + "\""
     }
 
-    package static func connection(_ id: String) -> OwnershipScope { .connection(ConnectionOwnership(connectionId: id)) }
+    package static func connection(_ id: String) -> OwnershipScope {
+        .connection(ConnectionOwnership(connectionId: id))
+    }
 }

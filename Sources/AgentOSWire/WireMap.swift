@@ -17,7 +17,9 @@ extension String: WireMapKey {
 extension UInt32: WireMapKey {
     package func precedesOnWire(_ other: UInt32) -> Bool { self < other }
     package init(jsonKey: String) throws(JSONFormError) {
-        guard let number = UInt32(jsonKey) else { throw JSONFormError("expected a number as key, found \"\(jsonKey)\"") }
+        guard let number = UInt32(jsonKey) else {
+            throw JSONFormError("expected a number as key, found \"\(jsonKey)\"")
+        }
         self = number
     }
     package var jsonKey: String { String(self) }
@@ -32,14 +34,17 @@ package struct WireMap<Key: WireMapKey, Value: Sendable>: Sendable {
     package init(_ pairs: [(key: Key, value: Value)] = []) { self.pairs = pairs }
 
     init(
-        from reader: inout BareReader, key: (inout BareReader) throws(BareError) -> Key,
+        from reader: inout BareReader,
+        key: (inout BareReader) throws(BareError) -> Key,
         value: (inout BareReader) throws(BareError) -> Value
     ) throws(BareError) {
         pairs = try reader.list { (reader) throws(BareError) in (try key(&reader), try value(&reader)) }
     }
 
     func write(
-        to writer: inout BareWriter, key: (inout BareWriter, Key) -> Void, value: (inout BareWriter, Value) -> Void
+        to writer: inout BareWriter,
+        key: (inout BareWriter, Key) -> Void,
+        value: (inout BareWriter, Value) -> Void
     ) {
         writer.list(sorted) { writer, pair in
             key(&writer, pair.key)
@@ -55,7 +60,9 @@ package struct WireMap<Key: WireMapKey, Value: Sendable>: Sendable {
         }
         return ordered.indices.compactMap { index in
             let next = index + 1
-            if next < ordered.count, !ordered[index].element.key.precedesOnWire(ordered[next].element.key) { return nil }
+            if next < ordered.count, !ordered[index].element.key.precedesOnWire(ordered[next].element.key) {
+                return nil
+            }
             return ordered[index].element
         }
     }

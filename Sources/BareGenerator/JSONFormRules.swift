@@ -4,7 +4,8 @@
 enum JSONFormRules {
     /// The member that tells a union's members apart. A union that is not listed is untagged.
     static let tagMember: [String: String] = [
-        "ProtocolFrame": "frame_type", "RequestPayload": "type", "ResponsePayload": "type", "EventPayload": "type",
+        "ProtocolFrame": "frame_type", "RequestPayload": "type", "ResponsePayload": "type",
+        "EventPayload": "type",
         "SidecarRequestPayload": "type", "SidecarResponsePayload": "type", "OwnershipScope": "scope",
         "SidecarPlacement": "kind", "RootFilesystemLowerDescriptor": "kind",
     ]
@@ -44,15 +45,18 @@ enum JSONFormRules {
         "FsPermissionRule.operations": "[]", "FsPermissionRule.paths": "[]",
         "PatternPermissionRule.operations": "[]", "PatternPermissionRule.patterns": "[]",
         "FsPermissionRuleSet.rules": "[]", "PatternPermissionRuleSet.rules": "[]",
-        "CreateVmRequest.rootFilesystem": "RootFilesystemDescriptor(mode: .ephemeral, disableDefaultBaseLayer: false)",
-        "RootFilesystemDescriptor.mode": ".ephemeral", "RootFilesystemDescriptor.disableDefaultBaseLayer": "false",
+        "CreateVmRequest.rootFilesystem":
+            "RootFilesystemDescriptor(mode: .ephemeral, disableDefaultBaseLayer: false)",
+        "RootFilesystemDescriptor.mode": ".ephemeral",
+        "RootFilesystemDescriptor.disableDefaultBaseLayer": "false",
         "RootFilesystemDescriptor.lowers": "[]", "RootFilesystemDescriptor.bootstrapEntries": "[]",
         "RootFilesystemEntry.executable": "false",
         "CreateSessionRequest.runtime": ".javaScript", "CreateSessionRequest.args": "[]",
         "CreateSessionRequest.env": "WireMap()", "CreateSessionRequest.mcpServers": "[]",
         "CreateSessionRequest.protocolVersion": "1",
         "CreateSessionRequest.clientCapabilities": "JSONText.defaultClientCapabilities",
-        "ConfigureVmRequest.mounts": "[]", "ConfigureVmRequest.software": "[]", "ConfigureVmRequest.instructions": "[]",
+        "ConfigureVmRequest.mounts": "[]", "ConfigureVmRequest.software": "[]",
+        "ConfigureVmRequest.instructions": "[]",
         "ConfigureVmRequest.projectedModules": "[]", "ConfigureVmRequest.commandPermissions": "WireMap()",
         "ConfigureVmRequest.allowedNodeBuiltins": "[]", "ConfigureVmRequest.loopbackExemptPorts": "[]",
         "MountPluginDescriptor.config": "JSONText.null",
@@ -78,13 +82,16 @@ enum Names {
     /// `JAVA_SCRIPT` or `vm_fetch_result` as a Swift case.
     static func camel(_ name: String) -> String {
         let words = name.lowercased().split(separator: "_")
-        let joined = words.enumerated().map { $0.offset == 0 ? String($0.element) : $0.element.capitalized }.joined()
+        let joined = words.enumerated().map { $0.offset == 0 ? String($0.element) : $0.element.capitalized }
+            .joined()
         return escaped(joined)
     }
 
-    static func escaped(_ name: String) -> String { ["default", "operator"].contains(name) ? "`\(name)`" : name }
+    static func escaped(_ name: String) -> String {
+        ["default", "operator"].contains(name) ? "`\(name)`" : name
+    }
 }
 
-private extension Substring {
-    var capitalized: String { prefix(1).uppercased() + dropFirst() }
+extension Substring {
+    fileprivate var capitalized: String { prefix(1).uppercased() + dropFirst() }
 }

@@ -42,7 +42,9 @@ enum SchemaLexer {
     /// `# 5. Requests (host to sidecar)` -> `Requests`. Sub-headings such as `# 5a.` do not count.
     private static func section(_ comment: Substring) -> String? {
         let words = comment.dropFirst().split(separator: " ")
-        guard comment.hasPrefix("# "), words.count > 1, words[0].hasSuffix("."), Int(words[0].dropLast()) != nil else {
+        guard comment.hasPrefix("# "), words.count > 1, words[0].hasSuffix("."),
+            Int(words[0].dropLast()) != nil
+        else {
             return nil
         }
         // `# 8. Callbacks: sidecar requests (...)`: what explains the title is no part of it.

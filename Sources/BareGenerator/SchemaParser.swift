@@ -46,7 +46,9 @@ struct SchemaParser {
 
     private mutating func word() throws -> String {
         let token = try next()
-        guard token.kind == .word else { throw SchemaError(line: token.line, reason: "expected a name, found \(token.text)") }
+        guard token.kind == .word else {
+            throw SchemaError(line: token.line, reason: "expected a name, found \(token.text)")
+        }
         return token.text
     }
 
@@ -84,7 +86,9 @@ struct SchemaParser {
             while !accept("}") {
                 let line = line
                 let name = try word()
-                guard !fields.contains(where: { $0.name == name }) else { throw error("\(name) is declared twice", at: line) }
+                guard !fields.contains(where: { $0.name == name }) else {
+                    throw error("\(name) is declared twice", at: line)
+                }
                 try expect(":")
                 fields.append(SchemaType.Field(name: name, type: try type()))
             }
@@ -99,7 +103,9 @@ struct SchemaParser {
             return name == "enum" ? .enumeration(members) : .union(members)
         default:
             if Self.primitives.contains(name) { return .primitive(name) }
-            guard known.contains(name) else { throw error("\(name) is used before it is declared", at: nameLine) }
+            guard known.contains(name) else {
+                throw error("\(name) is used before it is declared", at: nameLine)
+            }
             return .reference(name)
         }
     }
@@ -112,7 +118,9 @@ struct SchemaParser {
         if others.contains(where: { $0.name == name }) { throw error("\(name) is declared twice", at: line) }
         try expect("=")
         guard let tag = UInt64(try word()) else { throw error("expected a number for \(name)", at: line) }
-        if others.contains(where: { $0.tag == tag }) { throw error("the number \(tag) of \(name) is taken", at: line) }
+        if others.contains(where: { $0.tag == tag }) {
+            throw error("the number \(tag) of \(name) is taken", at: line)
+        }
         return SchemaType.Member(name: name, tag: tag)
     }
 }

@@ -39,19 +39,23 @@ extension SwiftEmitter {
         case .primitive(let name): return "reader.\(name)()"
         case .optional(let inner): return "reader.optional \(reading(inner))"
         case .list(let inner): return "reader.list \(reading(inner))"
-        case .map(let key, let value): return "WireMap(from: &reader, key: \(reading(key)), value: \(reading(value)))"
+        case .map(let key, let value):
+            return "WireMap(from: &reader, key: \(reading(key)), value: \(reading(value)))"
         default: return "\(swift(type))(from: &reader)"
         }
     }
 
-    private func reading(_ type: SchemaType) -> String { "{ (reader) throws(BareError) in try \(read(type)) }" }
+    private func reading(_ type: SchemaType) -> String {
+        "{ (reader) throws(BareError) in try \(read(type)) }"
+    }
 
     func write(_ type: SchemaType, _ value: String) -> String {
         switch resolved(type) {
         case .primitive(let name): return "writer.\(name)(\(value))"
         case .optional(let inner): return "writer.optional(\(value)) \(writing(inner))"
         case .list(let inner): return "writer.list(\(value)) \(writing(inner))"
-        case .map(let key, let item): return "\(value).write(to: &writer, key: \(writing(key)), value: \(writing(item)))"
+        case .map(let key, let item):
+            return "\(value).write(to: &writer, key: \(writing(key)), value: \(writing(item)))"
         default: return "\(value).write(to: &writer)"
         }
     }
@@ -60,7 +64,9 @@ extension SwiftEmitter {
 
     func jsonMember(_ owner: String, _ field: SchemaType.Field) -> String {
         let name = Names.snake(field.name)
-        if case .optional(let inner) = field.type { return "object.optional(\"\(name)\") \(readingJSON(inner))" }
+        if case .optional(let inner) = field.type {
+            return "object.optional(\"\(name)\") \(readingJSON(inner))"
+        }
         if let fallback = JSONFormRules.defaults["\(owner).\(field.name)"] {
             return "object.optional(\"\(name)\", default: \(fallback)) \(readingJSON(field.type))"
         }
@@ -90,7 +96,8 @@ extension SwiftEmitter {
         case .primitive("data"): return "JSONForm.data(\(value))"
         case .primitive("bool"): return ".bool(\(value))"
         case .primitive: return "JSONForm.integer(\(value))"
-        case .optional(let inner): return "JSONForm.optional(\(value)) { value in \(writeJSON(inner, "value")) }"
+        case .optional(let inner):
+            return "JSONForm.optional(\(value)) { value in \(writeJSON(inner, "value")) }"
         case .list(let inner): return ".array(\(value).map { value in \(writeJSON(inner, "value")) })"
         case .map(_, let inner): return "JSONForm.map(\(value)) { value in \(writeJSON(inner, "value")) }"
         default: return "\(value).json"

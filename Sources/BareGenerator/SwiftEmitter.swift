@@ -102,7 +102,9 @@ struct SwiftEmitter {
         var text = "/// The schema's struct `\(name)`.\npackage struct \(name): Sendable {\n"
         for field in fields { text += "    package var \(Names.escaped(field.name)): \(swift(field.type))\n" }
         if !fields.isEmpty { text += "\n" }
-        let parameters = fields.map { "\($0.name): \(swift($0.type))\(initialValue($0.type))" }.joined(separator: ", ")
+        let parameters = fields.map { "\($0.name): \(swift($0.type))\(initialValue($0.type))" }.joined(
+            separator: ", "
+        )
         text += "    package init(\(parameters)) {\n"
         for field in fields { text += "        self.\(field.name) = \(Names.escaped(field.name))\n" }
         text += "    }\n\n    package init(from reader: inout BareReader) throws(BareError) {\n"
@@ -121,7 +123,8 @@ struct SwiftEmitter {
         for field in fields { text += "        self.\(field.name) = try \(jsonMember(name, field))\n" }
         text += "    }\n\n    package var json: JSONValue {\n        .object([\n"
         for field in fields {
-            text += "            JSONMember(\"\(Names.snake(field.name))\", \(writeJSON(field.type, Names.escaped(field.name)))),\n"
+            text +=
+                "            JSONMember(\"\(Names.snake(field.name))\", \(writeJSON(field.type, Names.escaped(field.name)))),\n"
         }
         return text + "        ])\n    }\n}\n"
     }
@@ -133,34 +136,43 @@ struct SwiftEmitter {
         var text = "/// The schema's union `\(name)`.\npackage \(keyword) \(name): Sendable {\n"
         for (member, json) in names { text += "    case \(Names.camel(json))(\(member.name))\n" }
         text += "\n    package init(from reader: inout BareReader) throws(BareError) {\n"
-        text += "        let offset = reader.offset\n        let tag = try reader.uint()\n        switch tag {\n"
+        text +=
+            "        let offset = reader.offset\n        let tag = try reader.uint()\n        switch tag {\n"
         for (member, json) in names {
-            text += "        case \(member.tag): self = .\(Names.camel(json))(try \(member.name)(from: &reader))\n"
+            text +=
+                "        case \(member.tag): self = .\(Names.camel(json))(try \(member.name)(from: &reader))\n"
         }
-        text += "        default: throw .unknownTag(type: \"\(name)\", tag: tag, offset: offset)\n        }\n    }\n\n"
+        text +=
+            "        default: throw .unknownTag(type: \"\(name)\", tag: tag, offset: offset)\n        }\n    }\n\n"
         text += "    package func write(to writer: inout BareWriter) {\n        switch self {\n"
         for (member, json) in names {
             text += "        case .\(Names.camel(json))(let value):\n            writer.uint(\(member.tag))\n"
             text += "            value.write(to: &writer)\n"
         }
         text += "        }\n    }\n\n"
-        text += "    /// The name of the member in the JSON form.\n    package var typeName: String {\n        switch self {\n"
+        text +=
+            "    /// The name of the member in the JSON form.\n    package var typeName: String {\n        switch self {\n"
         for (_, json) in names { text += "        case .\(Names.camel(json)): \"\(json)\"\n" }
         text += "        }\n    }\n\n"
         text += JSONFormRules.tagMember[name].map { tagged(name, $0, names) } ?? untagged(name, names)
         return text + "}\n"
     }
 
-    private func tagged(_ name: String, _ tag: String, _ names: [(member: SchemaType.Member, json: String)]) -> String {
+    private func tagged(_ name: String, _ tag: String, _ names: [(member: SchemaType.Member, json: String)])
+        -> String
+    {
         var text = "    package init(json: JSONValue) throws(JSONFormError) {\n"
-        text += "        let name = try JSONForm.tag(json, \"\(tag)\", type: \"\(name)\")\n        switch name {\n"
+        text +=
+            "        let name = try JSONForm.tag(json, \"\(tag)\", type: \"\(name)\")\n        switch name {\n"
         for (member, json) in names {
             text += "        case \"\(json)\": self = .\(Names.camel(json))(try \(member.name)(json: json))\n"
         }
-        text += "        default: throw JSONFormError(\"unknown \(name) variant: \\(name)\")\n        }\n    }\n\n"
+        text +=
+            "        default: throw JSONFormError(\"unknown \(name) variant: \\(name)\")\n        }\n    }\n\n"
         text += "    package var json: JSONValue {\n        switch self {\n"
         for (_, json) in names {
-            text += "        case .\(Names.camel(json))(let value): JSONForm.tagged(\"\(tag)\", \"\(json)\", value.json)\n"
+            text +=
+                "        case .\(Names.camel(json))(let value): JSONForm.tagged(\"\(tag)\", \"\(json)\", value.json)\n"
         }
         return text + "        }\n    }\n"
     }
@@ -172,7 +184,8 @@ struct SwiftEmitter {
             if case .enumeration = types[member.name] {
                 text += "        case .string(let name):\n"
                 text += "            guard let value = \(member.name)(jsonName: name) else {\n"
-                text += "                throw JSONFormError(\"data did not match any variant of untagged enum Json\(name)\")\n"
+                text +=
+                    "                throw JSONFormError(\"data did not match any variant of untagged enum Json\(name)\")\n"
                 text += "            }\n            self = .\(Names.camel(json))(value)\n"
             } else {
                 text += "        default: self = .\(Names.camel(json))(try \(member.name)(json: json))\n"

@@ -89,8 +89,8 @@ struct DispatchTests {
         #expect(!queue.isReadable())
     }
 
-    /// The header: 0 when the time is over or aos_queue_wake() was called. A thread that came back at once while
-    /// another runs the operation's call would turn a loop of dispatches into a busy one.
+    /// The header: 0 when the time is over or aos_queue_wake() was called. A thread that came back at once
+    /// while another runs the operation's call would turn a loop of dispatches into a busy one.
     @Test("a thread that finds only what another is busy with waits for it")
     func busyElsewhere() throws {
         let queue = try HostQueue()

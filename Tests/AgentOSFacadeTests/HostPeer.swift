@@ -5,8 +5,8 @@ import CAgentOS
 
 /// The peer of these tests, and operations on it that end in the ways that are needed.
 enum HostPeer {
-    /// `/hang` is never answered, `/late` is after some milliseconds, `/refuse` is refused, `/kill` ends the sidecar.
-    /// A program `many` writes 20 lines and ends with 3; `endless` writes one line and stays until
+    /// `/hang` is never answered, `/late` is after some milliseconds, `/refuse` is refused, `/kill` ends the
+    /// sidecar. A program `many` writes 20 lines and ends with 3; `endless` writes one line and stays until
     /// it is killed; `minus` ends with -5.
     private static let rules: String = """
         [{"on":"guest_filesystem_call","where":{"path":"/hang"},"do":[{"nothing":true}]},

@@ -111,7 +111,8 @@ struct SubscriptionTests {
         #expect(events.map(\.status) == [AOS_OK, AOS_OK])
     }
 
-    /// Two threads publish for one operation then: its events must not overtake each other on the way to the queue.
+    /// Two threads publish for one operation then: its events must not overtake each other on the way to the
+    /// queue.
     @Test(
         "a loss and a disposal at the same moment come in their order, 200 times",
         arguments: [

@@ -90,7 +90,9 @@ package final class HostSidecar: @unchecked Sendable {
     package func events(of op: aos_id, limit: UInt64 = HostSidecar.limit) throws -> [HostEvent] {
         var events: [HostEvent] = []
         while true {
-            guard let event = try take(op, limit: limit) else { throw HostError(aos_status(AOS_E_TIMEOUT), nil) }
+            guard let event = try take(op, limit: limit) else {
+                throw HostError(aos_status(AOS_E_TIMEOUT), nil)
+            }
             events.append(event)
             if event.isLast { return events }
         }

@@ -25,7 +25,9 @@ package struct HostVM: Sendable {
 
     private var handle: OpaquePointer? { sidecar.handle }
 
-    package func shutdown(limit: UInt64 = HostSidecar.limit) throws { try check { aos_vm_shutdown(handle, id, limit, $0) } }
+    package func shutdown(limit: UInt64 = HostSidecar.limit) throws {
+        try check { aos_vm_shutdown(handle, id, limit, $0) }
+    }
 
     package func configure(_ config: JSONValue) throws {
         let text = JSONWriter.text(config)
@@ -66,34 +68,50 @@ package struct HostVM: Sendable {
     }
 
     package func makeDirectory(_ path: String, recursive: Bool = false) throws {
-        try check { aos_fs_mkdir(handle, id, path, path.utf8.count, recursive ? AOS_FS_RECURSIVE : 0, Self.limit, $0) }
+        try check {
+            aos_fs_mkdir(handle, id, path, path.utf8.count, recursive ? AOS_FS_RECURSIVE : 0, Self.limit, $0)
+        }
     }
 
     package func remove(_ path: String, recursive: Bool = false) throws {
-        try check { aos_fs_remove(handle, id, path, path.utf8.count, recursive ? AOS_FS_RECURSIVE : 0, Self.limit, $0) }
+        try check {
+            aos_fs_remove(handle, id, path, path.utf8.count, recursive ? AOS_FS_RECURSIVE : 0, Self.limit, $0)
+        }
     }
 
     package func run(
-        _ command: String, _ options: JSONValue? = nil, stdin: [UInt8] = [], limit: UInt64 = HostSidecar.limit
+        _ command: String,
+        _ options: JSONValue? = nil,
+        stdin: [UInt8] = [],
+        limit: UInt64 = HostSidecar.limit
     ) throws -> HostExecution {
         try run(command, options, stdin, limit, aos_process_exec)
     }
 
     package func run(
-        argv: [String], _ options: JSONValue? = nil, stdin: [UInt8] = [], limit: UInt64 = HostSidecar.limit
+        argv: [String],
+        _ options: JSONValue? = nil,
+        stdin: [UInt8] = [],
+        limit: UInt64 = HostSidecar.limit
     ) throws -> HostExecution {
         let text = JSONWriter.text(.array(argv.map { .string($0) }))
         return try run(text, options, stdin, limit, aos_process_exec_argv)
     }
 
     private typealias Exec = (
-        OpaquePointer?, aos_id, UnsafePointer<CChar>?, Int, UnsafePointer<CChar>?, Int, UnsafeRawPointer?, Int, UInt64,
-        UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<OpaquePointer?>?, UnsafeMutablePointer<OpaquePointer?>?,
+        OpaquePointer?, aos_id, UnsafePointer<CChar>?, Int, UnsafePointer<CChar>?, Int, UnsafeRawPointer?,
+        Int, UInt64,
+        UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<OpaquePointer?>?,
+        UnsafeMutablePointer<OpaquePointer?>?,
         UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<OpaquePointer?>?
     ) -> aos_status
 
     private func run(
-        _ command: String, _ options: JSONValue?, _ stdin: [UInt8], _ limit: UInt64, _ exec: Exec
+        _ command: String,
+        _ options: JSONValue?,
+        _ stdin: [UInt8],
+        _ limit: UInt64,
+        _ exec: Exec
     ) throws -> HostExecution {
         var code: Int32 = 0
         var output: OpaquePointer?
@@ -102,8 +120,21 @@ package struct HostVM: Sendable {
         let document = options.map { JSONWriter.text($0) }
         try check {
             exec(
-                handle, id, command, command.utf8.count, document, document?.utf8.count ?? 0, stdin, stdin.count, limit,
-                &code, &output, &error, &flags, $0)
+                handle,
+                id,
+                command,
+                command.utf8.count,
+                document,
+                document?.utf8.count ?? 0,
+                stdin,
+                stdin.count,
+                limit,
+                &code,
+                &output,
+                &error,
+                &flags,
+                $0
+            )
         }
         return HostExecution(code: code, output: takeBytes(output), error: takeBytes(error), flags: flags)
     }
@@ -116,7 +147,17 @@ package struct HostVM: Sendable {
         var op: aos_id = 0
         try check {
             aos_process_spawn(
-                handle, id, text, text.utf8.count, document, document?.utf8.count ?? 0, nil, &process, &op, $0)
+                handle,
+                id,
+                text,
+                text.utf8.count,
+                document,
+                document?.utf8.count ?? 0,
+                nil,
+                &process,
+                &op,
+                $0
+            )
         }
         return HostProcess(sidecar: sidecar, id: process, op: op)
     }
@@ -146,14 +187,18 @@ package struct HostProcess: Sendable {
         try check { aos_process_write_stdin(sidecar.handle, id, bytes, bytes.count, Self.limit, $0) }
     }
 
-    package func closeInput() throws { try check { aos_process_close_stdin(sidecar.handle, id, Self.limit, $0) } }
+    package func closeInput() throws {
+        try check { aos_process_close_stdin(sidecar.handle, id, Self.limit, $0) }
+    }
 
     package func kill(_ signal: String?) throws {
         try check { aos_process_kill(sidecar.handle, id, signal, Self.limit, $0) }
     }
 
     /// Everything up to the end: output of both channels, and the last event.
-    package func finish(limit: UInt64 = HostSidecar.limit) throws -> (output: [UInt8], error: [UInt8], last: HostEvent) {
+    package func finish(limit: UInt64 = HostSidecar.limit) throws -> (
+        output: [UInt8], error: [UInt8], last: HostEvent
+    ) {
         let events = try sidecar.events(of: op, limit: limit)
         guard let last = events.last else { throw HostError(aos_status(AOS_E_TIMEOUT), nil) }
         return (

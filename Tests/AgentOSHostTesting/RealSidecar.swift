@@ -17,7 +17,10 @@ package enum RealSidecar {
     }
 
     /// The configuration of a VM with packs of commands: `coreutils` has sh, ls, cat and their like.
-    package static func config(packs names: [String] = ["coreutils"], _ more: KeyValuePairs<String, JSONValue?> = [:]) -> JSONValue {
+    package static func config(
+        packs names: [String] = ["coreutils"],
+        _ more: KeyValuePairs<String, JSONValue?> = [:]
+    ) -> JSONValue {
         let software = names.map { name in
             JSONValue.members(["package": .string("\(packs ?? "")/agent-os-\(name)")])
         }
@@ -30,6 +33,7 @@ package enum RealSidecar {
 extension HostVM {
     /// Whether the sidecar still answers, which is what the hazards are about.
     package var isAlive: Bool {
-        (try? request(.members(["type": .string("get_zombie_timer_count")])))?["type"]?.stringValue == "zombie_timer_count"
+        (try? request(.members(["type": .string("get_zombie_timer_count")])))?["type"]?.stringValue
+            == "zombie_timer_count"
     }
 }

@@ -9,7 +9,8 @@ package final class ScriptedPeer: Sendable {
     package let logPath: String
     private let script: String
 
-    /// `rules` as Sources/ScriptedSidecar/Script.swift describes them; `more` are further members of the script.
+    /// `rules` as Sources/ScriptedSidecar/Script.swift describes them; `more` are further members of the
+    /// script.
     package init(_ rules: String = "[]", more: String = "") {
         script = "{\"rules\":\(rules)\(more.isEmpty ? "" : ",\(more)")}"
         logPath = "/tmp/agentos-script-\(getpid())-\(UInt64.random(in: 0..<UInt64.max)).log"
@@ -23,7 +24,10 @@ package final class ScriptedPeer: Sendable {
     package func options(_ more: KeyValuePairs<String, JSONValue?> = [:]) -> JSONValue {
         var members = [
             JSONMember("command", .array([.string(Self.program)])),
-            JSONMember("env", .members(["AGENTOS_SCRIPT": .string(script), "AGENTOS_SCRIPT_LOG": .string(logPath)])),
+            JSONMember(
+                "env",
+                .members(["AGENTOS_SCRIPT": .string(script), "AGENTOS_SCRIPT_LOG": .string(logPath)])
+            ),
         ]
         for (name, value) in more {
             if let value {
@@ -97,11 +101,14 @@ package func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) 
         for index in 0..<count {
             let context = Unmanaged.passRetained(ThreadBody { body(index) })
             pthread_create(
-                &threads[index], nil,
+                &threads[index],
+                nil,
                 { pointer in
                     if let pointer { Unmanaged<ThreadBody>.fromOpaque(pointer).takeRetainedValue().run() }
                     return nil
-                }, context.toOpaque())
+                },
+                context.toOpaque()
+            )
         }
         for index in 0..<count { pthread_join(threads[index], nil) }
     }

@@ -5,8 +5,8 @@ import Testing
 
 @testable import AgentOSSystem
 
-/// Forks a process that runs this one test and nothing else, and gives the status of the child, in which `body`
-/// has decided it. Swift hides `fork`, for good reasons; here it is what is tested.
+/// Forks a process that runs this one test and nothing else, and gives the status of the child, in which
+/// `body` has decided it. Swift hides `fork`, for good reasons; here it is what is tested.
 func forked(_ body: () -> Int32) -> Int32 {
     typealias Fork = @convention(c) () -> pid_t
     guard let symbol = dlsym(nil, "fork") else { return -1 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 
-/// A test that needs a process of its own: descriptors to count, variables to set, a process to fork or to lose.
+/// A test that needs a process of its own: descriptors to count, variables to set, a process to fork or to
+/// lose.
 package enum FreshProcess {
     private static let variable = "AGENTOS_FRESH_PROCESS"
 

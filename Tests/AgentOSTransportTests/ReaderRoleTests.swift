@@ -17,7 +17,8 @@ struct ReaderRoleTests {
     private func text(_ succession: ReaderRole.Succession, _ words: [WakeWord]) -> String {
         switch succession {
         case .handOver(let word): "to \(words.firstIndex { $0 === word } ?? -1)"
-        case .tick: "tick"
+        case .tick(let tick): "tick \(tick.nanoseconds / 1_000_000)"
+        case .arm: "arm"
         case .nothing: "nothing"
         }
     }
@@ -39,7 +40,7 @@ struct ReaderRoleTests {
         let second = role.awake(words[1])
         #expect(second)
         #expect(text(role.leave(), words) == "to 3")
-        #expect(text(role.leave(), words) == "tick")
+        #expect(text(role.leave(), words) == "tick 1")
         #expect(role.readingWaiter == nil)
         // A tick is due already.
         #expect(text(role.enter(words[0])) == "read")
@@ -65,7 +66,7 @@ struct ReaderRoleTests {
         #expect(disarms && !disarmsAgain && !role.isArmed)
         let asIOThread = role.enterAsIOThread()
         #expect(!asIOThread, "a waiter reads")
-        #expect(text(role.leave(), words) == "tick")
+        #expect(text(role.leave(), words) == "tick 1")
     }
 
     @Test("while it stays armed the I/O thread needs no tick after its own turn")
@@ -88,40 +89,86 @@ struct ReaderRoleTests {
     }
 
     @Test("a tick hands the descriptor to the I/O thread when nobody has read since the last one")
-    func tick() {
+    func tick() throws {
         var role = ReaderRole()
         let word = WakeWord()
         _ = role.enter(word)
-        #expect(text(role.leave(), []) == "tick")
+        let first = try #require(number(role.leave()))
         // It was read since: once more, then it is time.
-        #expect(role.tick() == .none)
-        #expect(role.tick() == .some(true))
+        let second = try #require(number(role.tick(first)))
+        #expect(text(role.tick(first), []) == "nothing", "one that was replaced counts no more")
+        #expect(text(role.tick(second), []) == "arm")
         #expect(role.isArmed)
         _ = role.enter(word)
-        #expect(text(role.leave(), []) == "tick", "the old one is over")
+        #expect(text(role.leave(), []) == "tick 1", "the old one is over")
+    }
+
+    @Test("looks get rarer while waiters keep coming, until the I/O thread had its turn")
+    func rarerTicks() throws {
+        var role = ReaderRole()
+        let word = WakeWord()
+        _ = role.enter(word)
+        var look = role.leave()
+        var periods: [UInt64] = []
+        while periods.count < 20, case .tick(let tick) = look {
+            periods.append(tick.nanoseconds / 1_000_000)
+            _ = role.enter(word)
+            #expect(text(role.leave(), []) == "nothing", "one is due")
+            look = role.tick(tick.number)
+        }
+        #expect(periods == [1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8, 16, 16, 16, 16])
+        // Nobody came since.
+        look = role.tick(try #require(number(look)))
+        look = number(look).map { role.tick($0) } ?? look
+        #expect(text(look, []) == "arm")
+        _ = role.enter(word)
+        #expect(text(role.leave(), []) == "tick 1")
+    }
+
+    @Test("the I/O thread, asked for while a waiter reads, is armed when that one leaves")
+    func wish() {
+        var role = ReaderRole()
+        let word = WakeWord()
+        _ = role.enter(word)
+        let arms = role.arm()
+        #expect(!arms)
+        #expect(text(role.leave(), []) == "arm")
+        #expect(role.isArmed)
+        #expect(text(role.enter(word)) == "read, disarm")
+        #expect(text(role.leave(), []) == "tick 1")
+        // Taken again from its hands: the look that is due is soon enough.
+        _ = role.arm()
+        _ = role.enter(word)
+        #expect(text(role.leave(), []) == "nothing")
     }
 
     @Test("a tick under a reading waiter is over: that one starts the next")
-    func tickWhileReading() {
+    func tickWhileReading() throws {
         var role = ReaderRole()
         let word = WakeWord()
         _ = role.enter(word)
-        _ = role.leave()
+        let first = try #require(number(role.leave()))
+        let second = try #require(number(role.tick(first)))
         _ = role.enter(word)
-        #expect(role.tick() == .some(false))
+        let third = try #require(number(role.tick(second)), "it was read since")
+        #expect(text(role.tick(third), []) == "nothing")
         #expect(!role.isArmed)
-        #expect(text(role.leave(), []) == "tick")
+        #expect(text(role.leave(), []) == "tick 1")
     }
 
     @Test("a tick after somebody else armed the I/O thread arms nothing twice")
-    func tickWhenArmed() {
+    func tickWhenArmed() throws {
         var role = ReaderRole()
         _ = role.enter(WakeWord())
-        _ = role.leave()
+        let first = try #require(number(role.leave()))
         let arms = role.arm()
         #expect(arms)
-        #expect(role.tick() == .none)
-        #expect(role.tick() == .some(false))
+        #expect(text(role.tick(first), []) == "nothing")
         #expect(role.isArmed)
+    }
+
+    private func number(_ succession: ReaderRole.Succession) -> UInt64? {
+        if case .tick(let tick) = succession { return tick.number }
+        return nil
     }
 }

@@ -17,7 +17,11 @@ struct ExamplesTests {
         let size = try Repository.bytes("LICENSE").count
         #expect(run.end == .exited(0), "\(run.errorText)")
         #expect(run.outputText.contains("\(hash)  /tmp/input.txt\n\(size) /tmp/input.txt\n(exit code 0)"))
-        #expect(run.outputText.contains("line 1: \(size) bytes\nline 2: \(size) bytes\nline 3: \(size) bytes\n(exit code 0)"))
+        #expect(
+            run.outputText.contains(
+                "line 1: \(size) bytes\nline 2: \(size) bytes\nline 3: \(size) bytes\n(exit code 0)"
+            )
+        )
         #expect(run.outputText.contains("read back \(size) bytes: identical\n"))
         #expect(run.outputText.contains(#""state":"ready","activeVmCount":1}"#))
         #expect(run.outputText.contains(#""state":"disposed","activeVmCount":0}"#))
@@ -31,7 +35,11 @@ struct ExamplesTests {
     @Test("the first job in Python")
     func firstJobInPython() throws {
         try expectFirstJob(
-            try run("/usr/bin/env", [Self.library, "python3", "\(Repository.root)/examples/python/first_job.py", Self.license]))
+            try run(
+                "/usr/bin/env",
+                [Self.library, "python3", "\(Repository.root)/examples/python/first_job.py", Self.license]
+            )
+        )
     }
 
     @Test("the first job with asyncio")
@@ -46,7 +54,10 @@ struct ExamplesTests {
 
     @Test("a poll loop in C passes what is typed to cat")
     func eventLoop() throws {
-        let run = try run("/bin/sh", ["-c", "printf 'one\\ntwo\\n' | '\(Environment.build)/examples/event_loop'"])
+        let run = try run(
+            "/bin/sh",
+            ["-c", "printf 'one\\ntwo\\n' | '\(Environment.build)/examples/event_loop'"]
+        )
         #expect(run.end == .exited(0), "\(run.errorText)")
         #expect(run.outputText == "cat says: one\ntwo\ncat ended with 0\n")
     }
@@ -62,11 +73,14 @@ struct ExamplesTests {
     @Test("an example without its sidecar says what was tried")
     func missingSidecar() throws {
         let run = try run(
-            "/usr/bin/env", ["AGENT_OS_SIDECAR_BIN=/no/such/file", "\(Environment.build)/examples/callbacks"])
+            "/usr/bin/env",
+            ["AGENT_OS_SIDECAR_BIN=/no/such/file", "\(Environment.build)/examples/callbacks"]
+        )
         #expect(run.end == .exited(1))
         #expect(
             run.errorText.contains(
                 "failed to spawn sidecar '/no/such/file': No such file or directory (os error 2) (from AGENT_OS_SIDECAR_BIN)"
-            ))
+            )
+        )
     }
 }

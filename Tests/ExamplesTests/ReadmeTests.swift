@@ -20,10 +20,12 @@ struct ReadmeTests {
             let compiled = try ChildRun.run(
                 "/usr/bin/env",
                 [
-                    "cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I\(Repository.root)/include", "-o",
+                    "cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+                    "-I\(Repository.root)/include", "-o",
                     "\(folder)/hello", "\(folder)/hello.c", "-L\(Environment.build)", "-lagentos",
                     "-Wl,-rpath,\(Environment.build)",
-                ])
+                ]
+            )
             #expect(compiled.end == .exited(0), "\(compiled.errorText)")
             let run = try ChildRun.run("\(folder)/hello", limit: .seconds(120))
             #expect(run.end == .exited(0), "\(run.errorText)")
@@ -36,8 +38,10 @@ struct ReadmeTests {
         try withTestFolder { folder in
             try writeFile("\(folder)/hello.py", Array(try block("python").utf8))
             let run = try ChildRun.run(
-                "/usr/bin/env", ["LD_LIBRARY_PATH=\(Environment.build)", "python3", "\(folder)/hello.py"],
-                limit: .seconds(120))
+                "/usr/bin/env",
+                ["LD_LIBRARY_PATH=\(Environment.build)", "python3", "\(folder)/hello.py"],
+                limit: .seconds(120)
+            )
             #expect(run.end == .exited(0), "\(run.errorText)")
             #expect(run.outputText == "42\n")
         }
@@ -50,7 +54,10 @@ struct ReadmeTests {
         #expect(try Repository.text(".ci/run").contains("tests() { limited make test; }"))
     }
 
-    @Test("every make target that it names exists", arguments: ["first-job", "test", "install", "bench", "fuzz", "tsan", "asan"])
+    @Test(
+        "every make target that it names exists",
+        arguments: ["first-job", "test", "install", "bench", "fuzz", "tsan", "asan"]
+    )
     func targets(_ name: String) throws {
         #expect(try Repository.lines("Makefile").contains { $0.hasPrefix("\(name):") })
         #expect(try Repository.text("README.md").contains("make \(name)"))

@@ -12,7 +12,8 @@ private func agree<each Parameter, Result>(
 
 @Suite("The functions of the header and the Swift functions behind them")
 struct AgreementTests {
-    /// `@_cdecl` checks nothing: a Swift function that differs from the header in one type does not compile here.
+    /// `@_cdecl` checks nothing: a Swift function that differs from the header in one type does not compile
+    /// here.
     @Test("every function has the type that the header declares")
     func types() {
         agree(aos_abi_version, abiVersion)

@@ -106,8 +106,8 @@ struct LayoutTests {
         #expect(MemoryLayout<aos_status>.size == 4 && MemoryLayout<aos_id>.size == 8)
     }
 
-    /// With 32-bit pointers the offsets stay: what `AOS_PAD32` is for. Where that compiler has no 32-bit headers
-    /// the structs are looked at with pointers replaced, so the test runs everywhere.
+    /// With 32-bit pointers the offsets stay: what `AOS_PAD32` is for. Where that compiler has no 32-bit
+    /// headers the structs are looked at with pointers replaced, so the test runs everywhere.
     @Test("a 32-bit host sees the same event")
     func narrowPointers() throws {
         let text = try Repository.text(HeaderText.path)

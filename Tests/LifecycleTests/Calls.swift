@@ -7,7 +7,8 @@ import Glibc
 
 /// Values that several threads put together.
 ///
-/// `@unchecked Sendable`: a pthread mutex guards them. Not `Mutex`, which ThreadSanitizer does not understand.
+/// `@unchecked Sendable`: a pthread mutex guards them. Not `Mutex`, which ThreadSanitizer does not
+/// understand.
 final class Collected<Element: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
     private var elements: [Element] = []

@@ -3,7 +3,8 @@ import AgentOSTestSupport
 import AgentOSWire
 import Glibc
 
-/// A host of the library in a process of its own (Tests/LifecycleHost), for what a test runner cannot do to itself.
+/// A host of the library in a process of its own (Tests/LifecycleHost), for what a test runner cannot do to
+/// itself.
 enum ChildHost {
     /// The release library, as `make` builds it.
     static let library: String = {

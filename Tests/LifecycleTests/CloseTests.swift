@@ -86,7 +86,8 @@ struct CloseTests {
         _ = try sidecar.take(op, limit: 100 * millisecond)
         #expect(kill(process, SIGCONT) == 0)
         #expect(try sidecar.end(of: op).status == AOS_OK)
-        // A frame that is torn by the end makes the peer exit with 1, which would be an error of the disposal.
+        // A frame that is torn by the end makes the peer exit with 1, which would be an error of the
+        // disposal.
         #expect(!isRunning(process))
         for write in writes {
             let status = try sidecar.end(of: write).status
@@ -96,8 +97,8 @@ struct CloseTests {
 
     @Test("what is queued is dropped by a close, what is begun is finished (11.2)")
     func dropped() throws {
-        // The VM's disposal has no time: the handle closes with a full queue. No log, whose writing would take longer
-        // than the second that the begun frame has.
+        // The VM's disposal has no time: the handle closes with a full queue. No log, whose writing would
+        // take longer than the second that the begun frame has.
         let peer = ScriptedPeer()
         guard case .object(let members) = withoutLog(peer.plainOptions()) else { return }
         let more = JSONValue.members([
@@ -122,7 +123,8 @@ struct CloseTests {
         var error: HostError?
         let time = try duration { error = try sidecar.end(of: op).error }
         #expect(error?.status == AOS_E_DEADLINE, "\(String(describing: error))")
-        // With status 0: a torn frame would make it 1. The begun frame has a second, which a busy peer may need up.
+        // With status 0: a torn frame would make it 1. The begun frame has a second, which a busy peer may
+        // need up.
         let text = "timed out waiting for sidecar response to dispose_vm"
         let isTorn = error?.message.hasPrefix(text + "; native sidecar exited with code 1") == true
         #expect(

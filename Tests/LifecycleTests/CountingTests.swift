@@ -12,8 +12,8 @@ import Testing
 struct CountingTests {
     /// All that the host held beyond its start is gone, and was soon.
     private func expectSettled(_ run: HostRun) {
-        // A request whose answer ends the connection before the call that sent it returns leaves its timer behind,
-        // and with it the I/O thread and its two descriptors, for as long as the request's limit.
+        // A request whose answer ends the connection before the call that sent it returns leaves its timer
+        // behind, and with it the I/O thread and its two descriptors, for as long as the request's limit.
         #expect(run.value("after")?.hasSuffix(": settled") == true, "\(run)")
     }
 
@@ -102,7 +102,8 @@ struct CountingTests {
         #expect(run.value("refused")?.hasSuffix(" AOS_E_BUSY") == true, "\(run)")
         #expect(run.value("blocking-waits") == "1", "\(run)")
         #expect(run.value("completed") == "1 good 1 in-order 1 blocking AOS_OK", "\(run)")
-        // The bound itself, and a little for the records; a call takes microseconds, on a busy machine some more.
+        // The bound itself, and a little for the records; a call takes microseconds, on a busy machine some
+        // more.
         #expect((run.number("growth") ?? .max) < 48 << 10, "\(run)")
         #expect((run.number("longest") ?? .max) < 1000, "\(run)")
     }

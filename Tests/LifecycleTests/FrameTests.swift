@@ -70,7 +70,8 @@ struct FrameTests {
         let (error, peer) = try answer("{\"hex\":\"\(frame.hex)\"}", more: "\"ignoreEOF\":true")
         let message = try #require(error).message
         let text = try #require(frame.text)
-        // A JSON parser's own words are nobody's contract (wire-protocol.md 10), and BARE is what we speak (12).
+        // A JSON parser's own words are nobody's contract (wire-protocol.md 10), and BARE is what we speak
+        // (12).
         let start = "protocol frame deserialization failed: "
         let isFixed =
             !text.hasPrefix(start)

@@ -61,7 +61,8 @@ struct LeaseTests {
     func interleavings() throws {
         let peer = ScriptedPeer()
         let sidecar = try peer.sidecar()
-        // Raised before a creation begins and lowered after a shutdown is complete: never below the true number.
+        // Raised before a creation begins and lowered after a shutdown is complete: never below the true
+        // number.
         let bound = Bound()
         let faults = Collected<String>()
         onThreads(9) { index in
@@ -181,7 +182,8 @@ struct LeaseTests {
             if let error = failure(of: { try vm.shutdown() }) { errors.append(error) }
         }
         #expect(sidecar.vmCount == 0)
-        // The answers fail before the handle knows: a shutdown in between takes the connection for a healthy one.
+        // The answers fail before the handle knows: a shutdown in between takes the connection for a healthy
+        // one.
         #expect(errors.isEmpty, "\(errors.count): \(String(describing: errors.first))")
     }
 

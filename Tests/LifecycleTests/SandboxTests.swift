@@ -50,7 +50,9 @@ struct SandboxTests {
             let sidecar = try RealSidecar.sidecar(["sandbox": options([])])
             let mount = JSONValue.members([
                 "path": .string("/mnt/h"),
-                "plugin": .members(["id": .string("host_dir"), "config": .members(["hostPath": .string(folder)])]),
+                "plugin": .members([
+                    "id": .string("host_dir"), "config": .members(["hostPath": .string(folder)]),
+                ]),
             ])
             let error = failure { _ = try sidecar.createVM(.members(["mounts": .array([mount])])) }
             #expect(error?.status == AOS_E_INVALID)

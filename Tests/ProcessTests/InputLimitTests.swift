@@ -103,7 +103,8 @@ struct InputLimitTests {
         let process = try vm.spawn(["x"])
         for count in [65_536, 1, 4096, 300_000] { try process.write(Self.bytes(count)) }
         #expect(peer.chunkSizes == [65_536, 1, 4096, 245_760, 54_240])
-        // A character of three bytes: 245,760 is a multiple of three, one byte in front shifts the cut into it.
+        // A character of three bytes: 245,760 is a multiple of three, one byte in front shifts the cut into
+        // it.
         try process.write([0x61] + Array(String(repeating: "€", count: 100_000).utf8))
         #expect(peer.chunkSizes.suffix(2) == [245_758, 54_243])
         // Bytes that are no text may be cut anywhere.

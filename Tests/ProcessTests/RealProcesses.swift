@@ -2,8 +2,8 @@
 import AgentOSHostTesting
 import Testing
 
-/// Programs on the real sidecar (sidecar/processes-network-callbacks.md). One test after the other: each starts a
-/// sidecar that uses all processors.
+/// Programs on the real sidecar (sidecar/processes-network-callbacks.md). One test after the other: each
+/// starts a sidecar that uses all processors.
 @Suite(
     "Programs on the real sidecar",
     .serialized,

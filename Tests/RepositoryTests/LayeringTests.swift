@@ -38,7 +38,8 @@ struct LayeringTests {
         var folder: String { String(file.split(separator: "/")[1]) }
     }
 
-    /// The imports of a Swift file: attributes and access in front, a kind and a member behind are allowed for.
+    /// The imports of a Swift file: attributes and access in front, a kind and a member behind are allowed
+    /// for.
     static func imports(of text: some StringProtocol, file: String) -> [Import] {
         let kinds: Set<Substring> = [
             "struct", "class", "enum", "protocol", "func", "var", "let", "typealias",

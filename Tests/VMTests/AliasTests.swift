@@ -29,7 +29,10 @@ struct AliasTests {
         for (alias, command) in [("x", "nosuchcommand"), ("../x", "echo"), ("x", "../echo")] {
             let error = failure { _ = try sidecar.createVM(config([alias: command])) }
             #expect(error?.status == AOS_E_INVALID)
-            #expect(error?.message.hasPrefix("software[0].aliases.\(alias): ") == true, "\(error?.message ?? "")")
+            #expect(
+                error?.message.hasPrefix("software[0].aliases.\(alias): ") == true,
+                "\(error?.message ?? "")"
+            )
         }
         #expect(sidecar.processID == nil)
         #expect(try !leftovers().contains { $0.hasSuffix("/x") })

@@ -121,8 +121,9 @@ struct HostLinkTests {
         _ = failure { try vm.shutdown() }
     }
 
-    /// A root that is read-only is never compared with the sidecar's copy, where a guest's JavaScript has put the
-    /// link; and a mount in it can be written to. So the guest kernel shows no link to resolve, and the copy has one.
+    /// A root that is read-only is never compared with the sidecar's copy, where a guest's JavaScript has put
+    /// the link; and a mount in it can be written to. So the guest kernel shows no link to resolve, and the
+    /// copy has one.
     @Test("a read-only root with a mount that can be written", arguments: ["/mnt/m/x", "/mnt"])
     func readOnlyRootWithMount(_ link: String) throws {
         let folder = try TemporaryFolder()

@@ -137,7 +137,8 @@ struct MountHazardTests {
         try writeFile("\(folder.path)/mnt/data.json", Array("host".utf8))
         let vm = try realVM(hostMount(folder.path, at: "/mnt/data"))
         defer { finish(vm) }
-        // Unreachable through this sidecar, so refused: it would look up `.json`, and make `base` on the host.
+        // Unreachable through this sidecar, so refused: it would look up `.json`, and make `base` on the
+        // host.
         expect(failure { _ = try vm.readText("/mnt/data/mnt/data.json") }, AOS_E_INVALID, errno: "EINVAL")
         expect(failure { try vm.write("/mnt/data/mnt/database", "new") }, AOS_E_INVALID, errno: "EINVAL")
         #expect(try folder.names() == ["mnt"])

@@ -235,8 +235,8 @@ struct PathGuardTests {
         expect(error, AOS_E_REMOTE, errno: "EROFS", says: "EROFS: read-only filesystem: /proc/x")
         #expect(error.code == "kernel_error")
         let before = peer.fileCalls
-        let error = failure { try vm.makeDirectory("/proc/x", recursive: true) }
-        expect(error, AOS_E_INVALID, says: "Path is read-only: /proc/x")
+        let refusal = failure { try vm.makeDirectory("/proc/x", recursive: true) }
+        expect(refusal, AOS_E_INVALID, says: "Path is read-only: /proc/x")
         #expect(peer.fileCalls == before)
     }
 

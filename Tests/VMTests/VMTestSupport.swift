@@ -10,7 +10,8 @@ import Testing
 /// JSON as it is written in a test.
 func json(_ text: String) throws -> JSONValue { try JSONReader.parse(text) }
 
-/// Whether a call failed with a status, an errno and a text, one after the other so that a failure names which.
+/// Whether a call failed with a status, an errno and a text, one after the other so that a failure names
+/// which.
 func expect(
     _ error: HostError?,
     _ status: Int32,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSWire
 
-/// The members of a configuration object, read strictly: an unknown or repeated member, a wrong type and a number out
-/// of range are errors that name their place (`software[1].kind`).
+/// The members of a configuration object, read strictly: an unknown or repeated member, a wrong type and a
+/// number out of range are errors that name their place (`software[1].kind`).
 struct ConfigurationObject: Sendable {
     private let members: [JSONMember]
     private let path: String
@@ -11,7 +11,9 @@ struct ConfigurationObject: Sendable {
     init(document: String?, allowed: [String]) throws(ClientError) {
         var value: JSONValue = .object([])
         if let document {
-            do { value = try JSONReader.parse(document) } catch { throw .invalid("invalid JSON: \(error.text)") }
+            do { value = try JSONReader.parse(document) } catch {
+                throw .invalid("invalid JSON: \(error.text)")
+            }
         }
         try self.init(value, path: "", allowed: allowed)
     }
@@ -24,7 +26,9 @@ struct ConfigurationObject: Sendable {
         self.path = path
         for (index, member) in members.enumerated() {
             if let allowed, !allowed.contains(where: { $0.hasSameBytes(as: member.name) }) {
-                throw .invalid("\(place(member.name)): unknown member; known are \(allowed.joined(separator: ", "))")
+                throw .invalid(
+                    "\(place(member.name)): unknown member; known are \(allowed.joined(separator: ", "))"
+                )
             }
             if members[..<index].contains(where: { $0.name.hasSameBytes(as: member.name) }) {
                 throw .invalid("\(place(member.name)): given twice")
@@ -38,7 +42,8 @@ struct ConfigurationObject: Sendable {
 
     /// Null is as good as absent.
     func value(_ name: String) -> JSONValue? {
-        guard let value = members.first(where: { $0.name.hasSameBytes(as: name) })?.value, value != .null else { return nil }
+        guard let value = members.first(where: { $0.name.hasSameBytes(as: name) })?.value, value != .null
+        else { return nil }
         return value
     }
 
@@ -67,19 +72,25 @@ struct ConfigurationObject: Sendable {
         try integer(name, in: 0...86_400_000_000).map { UInt64($0) * 1_000_000 }
     }
 
-    func choice<Value>(_ name: String, _ choices: KeyValuePairs<String, Value>) throws(ClientError) -> Value? {
+    func choice<Value>(_ name: String, _ choices: KeyValuePairs<String, Value>) throws(ClientError) -> Value?
+    {
         guard let text = try string(name) else { return nil }
         if let found = choices.first(where: { $0.key.hasSameBytes(as: text) }) { return found.value }
-        throw .invalid("\(place(name)): expected one of \(choices.map(\.key).joined(separator: ", ")), found \"\(text)\"")
+        throw .invalid(
+            "\(place(name)): expected one of \(choices.map(\.key).joined(separator: ", ")), found \"\(text)\""
+        )
     }
 
     func list<Element>(
-        _ name: String, _ element: (JSONValue, String) throws(ClientError) -> Element
+        _ name: String,
+        _ element: (JSONValue, String) throws(ClientError) -> Element
     ) throws(ClientError) -> [Element]? {
         guard let value = value(name) else { return nil }
         guard case .array(let values) = value else { throw wrongType(name, "an array", value) }
         var elements: [Element] = []
-        for (index, value) in values.enumerated() { elements.append(try element(value, "\(place(name))[\(index)]")) }
+        for (index, value) in values.enumerated() {
+            elements.append(try element(value, "\(place(name))[\(index)]"))
+        }
         return elements
     }
 
@@ -94,7 +105,9 @@ struct ConfigurationObject: Sendable {
     func map(_ name: String) throws(ClientError) -> [(name: String, value: String)]? {
         guard let object = try object(name, allowed: nil) else { return nil }
         var pairs: [(name: String, value: String)] = []
-        for member in object.all { pairs.append((member.name, try Self.string(member.value, object.place(member.name)))) }
+        for member in object.all {
+            pairs.append((member.name, try Self.string(member.value, object.place(member.name))))
+        }
         return pairs
     }
 
@@ -102,10 +115,13 @@ struct ConfigurationObject: Sendable {
     func environment(_ name: String) throws(ClientError) -> [(name: String, value: String)] {
         let entries = try map(name) ?? []
         for entry in entries {
-            guard !entry.name.isEmpty, !entry.name.utf8.contains(UInt8(ascii: "=")), !entry.name.utf8.contains(0),
+            guard !entry.name.isEmpty, !entry.name.utf8.contains(UInt8(ascii: "=")),
+                !entry.name.utf8.contains(0),
                 !entry.value.utf8.contains(0)
             else {
-                throw .invalid("\(place(name)).\(entry.name): a name is not empty and has no `=`, and neither has a NUL byte")
+                throw .invalid(
+                    "\(place(name)).\(entry.name): a name is not empty and has no `=`, and neither has a NUL byte"
+                )
             }
         }
         return entries
@@ -118,11 +134,15 @@ struct ConfigurationObject: Sendable {
         return text
     }
 
-    static func integer(_ value: JSONValue, _ place: String, in range: ClosedRange<Int64>) throws(ClientError) -> Int64 {
+    static func integer(_ value: JSONValue, _ place: String, in range: ClosedRange<Int64>) throws(ClientError)
+        -> Int64
+    {
         switch value {
         case .integer(let number) where range.contains(number): return number
         case .integer, .unsigned:
-            throw .invalid("\(place): expected an integer from \(range.lowerBound) to \(range.upperBound), found \(JSONWriter.text(value))")
+            throw .invalid(
+                "\(place): expected an integer from \(range.lowerBound) to \(range.upperBound), found \(JSONWriter.text(value))"
+            )
         default: throw .invalid("\(place): expected an integer, found \(value.typeName)")
         }
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSWire
 
-/// A text as a dictionary's key, equal byte for byte: `String` alone would merge canonically equivalent names.
+/// A text as a dictionary's key, equal byte for byte: `String` alone would merge canonically equivalent
+/// names.
 struct ByteKey: Hashable, Sendable {
     let text: String
 

@@ -29,9 +29,12 @@ extension Connection {
         }
         let now = MonotonicTime.now
         while let oldest = pending.withLock({ $0.oldest }), let deadline = oldest.deadline, deadline <= now {
-            giveUp(oldest.id, ClientError(.timeout, "timed out waiting for sidecar response to \(oldest.request.type)") {
-                $0.request = oldest.request.type
-            })
+            giveUp(
+                oldest.id,
+                ClientError(.timeout, "timed out waiting for sidecar response to \(oldest.request.type)") {
+                    $0.request = oldest.request.type
+                }
+            )
         }
         let silence = giveUpIfUnresponsive(now)
         let next = pending.withLock { $0.oldest?.deadline }
@@ -39,11 +42,12 @@ extension Connection {
         if let soonest { watchDeadline(within: max(soonest.since(now), 1_000_000)) }
     }
 
-    /// Gives the process up when it owes an answer, has had its time for it, and is silent (architecture decision 6).
-    /// Returns when to look again.
+    /// Gives the process up when it owes an answer, has had its time for it, and is silent (architecture
+    /// decision 6). Returns when to look again.
     private func giveUpIfUnresponsive(_ now: MonotonicTime) -> MonotonicTime? {
         let patience = options.unresponsiveNanoseconds
-        guard patience > 0, let transport, let owed = pending.withLock({ $0.owed }), !router.hasOpenCallbacks else { return nil }
+        guard patience > 0, let transport, let owed = pending.withLock({ $0.owed }), !router.hasOpenCallbacks
+        else { return nil }
         let silentSince = max(transport.channel.lastInboundTime, owed.since)
         let due = max(silentSince.adding(patience), owed.since.adding(owed.limit))
         guard due <= now else { return due }

@@ -22,7 +22,12 @@ extension Connection {
         }
     }
 
-    private func answered(_ id: Int64, _ ownership: OwnershipScope, _ body: ResponseBody, _ now: MonotonicTime) {
+    private func answered(
+        _ id: Int64,
+        _ ownership: OwnershipScope,
+        _ body: ResponseBody,
+        _ now: MonotonicTime
+    ) {
         switch pending.withLock({ $0.answer(id, now: now) }) {
         case .late: counters.withLock { $0.lateAnswers += 1 }
         case .unknown: counters.withLock { $0.unknownAnswers += 1 }
@@ -39,12 +44,16 @@ extension Connection {
             guard ownership == request.ownership else {
                 let error = ClientError(
                     .sidecar,
-                    "response id \(id) used ownership \(ownership.debugText), expected \(request.ownership.debugText)")
+                    "response id \(id) used ownership \(ownership.debugText), expected \(request.ownership.debugText)"
+                )
                 return request.finish(.failure(error))
             }
             if case .payload(.rejected(let rejection)) = body {
                 let error = ClientError.rejected(
-                    code: rejection.code, message: rejection.message, request: request.type)
+                    code: rejection.code,
+                    message: rejection.message,
+                    request: request.type
+                )
                 return request.finish(.failure(error))
             }
             request.finish(.success(body))

@@ -33,7 +33,8 @@ package final class Connection: Sendable {
     private let transportStorage: Lock<SidecarTransport?> = Lock(nil)
     private let failureStorage: Lock<TransportFailure?> = Lock(nil)
     let counters: Lock<Counters> = Lock(Counters())
-    /// Set first of all when the process is lost: the handle forgets the connection before anybody hears of it.
+    /// Set first of all when the process is lost: the handle forgets the connection before anybody hears of
+    /// it.
     let failing: Latch<TransportFailure> = Latch()
     /// Set when no request can succeed any more.
     let failed: Latch<TransportFailure> = Latch()
@@ -47,7 +48,10 @@ package final class Connection: Sendable {
         let connection = Connection(options)
         do throws(SpawnError) {
             let transport = try SidecarTransport.start(
-                options.spawnRequest(), isRemote: options.isRemote, receiver: ConnectionReceiver(connection))
+                options.spawnRequest(),
+                isRemote: options.isRemote,
+                receiver: ConnectionReceiver(connection)
+            )
             connection.transportStorage.withLock { $0 = transport }
         } catch {
             throw ClientError(.sidecar, error.text)
@@ -63,7 +67,13 @@ package final class Connection: Sendable {
     var isUsable: Bool { failureStorage.withLock { $0 == nil } }
 
     func authenticated(as connectionID: String, sidecarID: String, maximumFrameSize: Int) {
-        identity.withLock { $0 = Identity(connectionID: connectionID, sidecarID: sidecarID, maximumFrameSize: maximumFrameSize) }
+        identity.withLock {
+            $0 = Identity(
+                connectionID: connectionID,
+                sidecarID: sidecarID,
+                maximumFrameSize: maximumFrameSize
+            )
+        }
         transport?.channel.setLimit(receiving: min(maximumFrameSize, Self.largestFrameAccepted))
     }
 
@@ -73,7 +83,9 @@ package final class Connection: Sendable {
     /// Returns the request's number, nil when it was not sent.
     @discardableResult
     func send(
-        _ payload: RequestPayload, _ ownership: OwnershipScope, limit: UInt64? = nil,
+        _ payload: RequestPayload,
+        _ ownership: OwnershipScope,
+        limit: UInt64? = nil,
         _ finish: @escaping @Sendable (Result<ResponseBody, ClientError>) -> Void
     ) -> Int64? {
         do throws(ClientError) {
@@ -87,11 +99,18 @@ package final class Connection: Sendable {
 
     @discardableResult
     func send(
-        _ parts: [[UInt8]], type: String, _ ownership: OwnershipScope, limit: UInt64? = nil,
+        _ parts: [[UInt8]],
+        type: String,
+        _ ownership: OwnershipScope,
+        limit: UInt64? = nil,
         _ finish: @escaping @Sendable (Result<ResponseBody, ClientError>) -> Void
     ) -> Int64? {
         let request = PendingRequest(
-            type: type, ownership: ownership, limit: limit ?? options.limits.limit(of: type), finish: finish)
+            type: type,
+            ownership: ownership,
+            limit: limit ?? options.limits.limit(of: type),
+            finish: finish
+        )
         let outcome = transport?.channel.send(parts) { id in
             pending.withLock { $0.register(id, request, now: .now) }
         }
@@ -173,7 +192,8 @@ package final class Connection: Sendable {
         router.connectionFailed(error)
         failed.set(failure)
         let scheduled = timer.withLock { timer in
-            // Nothing is due earlier: a request that was answered before its sender got so far sets no timer any more.
+            // Nothing is due earlier: a request that was answered before its sender got so far sets no timer
+            // any more.
             defer { timer = (nil, MonotonicTime(nanoseconds: 0)) }
             return timer.id
         }

@@ -30,7 +30,9 @@ final class FrameRouter: Sendable {
 
     /// False when nobody is concerned.
     func route(_ event: EventBody, _ ownership: OwnershipScope, connectionID: String) -> Bool {
-        guard case .vm(let owner) = ownership, owner.connectionId.hasSameBytes(as: connectionID) else { return false }
+        guard case .vm(let owner) = ownership, owner.connectionId.hasSameBytes(as: connectionID) else {
+            return false
+        }
         switch event {
         case .payload(.vmLifecycle(let event)):
             // What is known to end, or was never seen to begin, gets no record any more.
@@ -39,7 +41,11 @@ final class FrameRouter: Sendable {
             record.changed(to: event.state)
             return true
         case .output(let processID, let channel, let block):
-            return known(owner.vmId)?.output(processID, channel == .stderr ? .standardError : .standardOutput, block) ?? false
+            return known(owner.vmId)?.output(
+                processID,
+                channel == .stderr ? .standardError : .standardOutput,
+                block
+            ) ?? false
         case .payload(.processExited(let event)):
             return known(owner.vmId)?.exited(event.processId, event.exitCode) ?? false
         case .payload(.processOutput), .payload(.structured): return false
@@ -48,19 +54,32 @@ final class FrameRouter: Sendable {
 
     private func known(_ vmID: String) -> VMRecord? { state.withLock { $0.vms[ByteKey(vmID)] } }
 
-    /// Answers at once: no class of callback has a handler in this version of the library (transport.md 8.4.4).
-    func route(callback id: Int64, _ ownership: OwnershipScope, _ payload: SidecarRequestPayload, on connection: Connection) {
+    /// Answers at once: no class of callback has a handler in this version of the library (transport.md
+    /// 8.4.4).
+    func route(
+        callback id: Int64,
+        _ ownership: OwnershipScope,
+        _ payload: SidecarRequestPayload,
+        on connection: Connection
+    ) {
         let error = "no sidecar request handler registered for \(payload.typeName)"
         let answer: SidecarResponsePayload =
             switch payload {
-            case .toolInvocation(let call): .toolInvocationResult(.init(invocationId: call.invocationId, error: error))
-            case .permissionRequest(let call): .permissionRequestResult(.init(permissionId: call.permissionId, error: error))
+            case .toolInvocation(let call):
+                .toolInvocationResult(.init(invocationId: call.invocationId, error: error))
+            case .permissionRequest(let call):
+                .permissionRequestResult(.init(permissionId: call.permissionId, error: error))
             case .acpRequest: .acpRequestResult(.init(error: error))
             case .jsBridgeCall(let call): .jsBridgeResult(.init(callId: call.callId, error: error))
             }
         let frame = SidecarResponseFrame(
-            schema: Dialect.schema, requestId: id, ownership: ownership, payload: answer)
-        guard let bytes = try? FrameCodec.encode(.sidecarResponse(frame), limit: connection.maximumFrameSize) else { return }
+            schema: Dialect.schema,
+            requestId: id,
+            ownership: ownership,
+            payload: answer
+        )
+        guard let bytes = try? FrameCodec.encode(.sidecarResponse(frame), limit: connection.maximumFrameSize)
+        else { return }
         let expires = MonotonicTime.now.adding(CallbackTimes.lastMoment(payload))
         connection.transport?.channel.sendUrgently(bytes, expires: expires)
     }
@@ -74,8 +93,8 @@ final class FrameRouter: Sendable {
     }
 }
 
-/// Until when an answer to a callback may be sent, in nanoseconds from its arrival: one that comes when the sidecar
-/// has stopped waiting ends it (transport.md 8.4.2).
+/// Until when an answer to a callback may be sent, in nanoseconds from its arrival: one that comes when the
+/// sidecar has stopped waiting ends it (transport.md 8.4.2).
 enum CallbackTimes {
     static func lastMoment(_ payload: SidecarRequestPayload) -> UInt64 {
         let millisecond: UInt64 = 1_000_000

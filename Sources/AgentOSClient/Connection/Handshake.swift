@@ -10,7 +10,10 @@ extension Connection {
     /// The first request of a process (sidecar-lifecycle.md 7.2).
     var handshake: Steps<Void> {
         let request = AuthenticateRequest(
-            clientName: Self.clientName, authToken: options.authToken, bridgeVersion: Dialect.bridgeVersion)
+            clientName: Self.clientName,
+            authToken: options.authToken,
+            bridgeVersion: Dialect.bridgeVersion
+        )
         return requestSteps(.authenticate(request), .connection(connectionID)) { body in
             if case .payload(.authenticated(let response)) = body { return response }
             return nil
@@ -20,17 +23,23 @@ extension Connection {
             }
             guard response.maxFrameBytes >= Self.smallestUsefulFrame else {
                 throw ClientError(
-                    .sidecar, "invalid authenticate response: max_frame_bytes \(response.maxFrameBytes)")
+                    .sidecar,
+                    "invalid authenticate response: max_frame_bytes \(response.maxFrameBytes)"
+                )
             }
             authenticated(
-                as: response.connectionId, sidecarID: response.sidecarId,
-                maximumFrameSize: Int(response.maxFrameBytes))
+                as: response.connectionId,
+                sidecarID: response.sidecarId,
+                maximumFrameSize: Int(response.maxFrameBytes)
+            )
         }
     }
 
     /// One request whose answer `decode` understands.
     func requestSteps<Output: Sendable>(
-        _ payload: RequestPayload, _ ownership: OwnershipScope, limit: UInt64? = nil,
+        _ payload: RequestPayload,
+        _ ownership: OwnershipScope,
+        limit: UInt64? = nil,
         _ decode: @escaping @Sendable (ResponseBody) -> Output?
     ) -> Steps<Output> {
         Steps { [self] run, end in
@@ -46,7 +55,9 @@ extension Connection {
     }
 
     static func decoded<Output>(
-        _ result: Result<ResponseBody, ClientError>, _ type: String, _ decode: (ResponseBody) -> Output?
+        _ result: Result<ResponseBody, ClientError>,
+        _ type: String,
+        _ decode: (ResponseBody) -> Output?
     ) -> Result<Output, ClientError> {
         result.flatMap { body in
             if let output = decode(body) { return .success(output) }
@@ -54,7 +65,8 @@ extension Connection {
                 ClientError(.sidecar, "unexpected \(type) response") { detail in
                     detail.request = type
                     detail.found = body.typeName
-                })
+                }
+            )
         }
     }
 }

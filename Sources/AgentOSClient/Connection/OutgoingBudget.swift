@@ -3,8 +3,8 @@ package import AgentOSSystem
 
 /// How many bytes of requests may be under way on one connection, from the call to the answer.
 ///
-/// Past the bound an asynchronous call is refused and a blocking one waits (architecture decision 15). One call
-/// alone always fits.
+/// Past the bound an asynchronous call is refused and a blocking one waits (architecture decision 15). One
+/// call alone always fits.
 package final class OutgoingBudget: Sendable {
     package static let bound: Int = 32 << 20
     /// What a request costs beside its content.
@@ -21,7 +21,9 @@ package final class OutgoingBudget: Sendable {
 
     package func reserve(_ bytes: Int) -> Bool {
         state.withLock { state in
-            guard state.waiting.isEmpty, state.used == 0 || state.used + bytes <= Self.bound else { return false }
+            guard state.waiting.isEmpty, state.used == 0 || state.used + bytes <= Self.bound else {
+                return false
+            }
             state.used += bytes
             return true
         }

@@ -3,12 +3,14 @@ internal import AgentOSWire
 
 /// Requests to frames, refused here when the sidecar would refuse them for their size (transport.md 4.2).
 enum RequestEncoder {
-    /// A request this many times smaller than the limit cannot be too large in the JSON form either: one byte of a
-    /// `data` field has at most 4 characters there, one of a text at most 6.
+    /// A request this many times smaller than the limit cannot be too large in the JSON form either: one byte
+    /// of a `data` field has at most 4 characters there, one of a text at most 6.
     private static let measuredFraction = 8
 
     /// The frame, with a number that is replaced when it is sent.
-    static func encode(_ payload: RequestPayload, _ ownership: OwnershipScope, limit: Int) throws(ClientError) -> [UInt8] {
+    static func encode(_ payload: RequestPayload, _ ownership: OwnershipScope, limit: Int) throws(ClientError)
+        -> [UInt8]
+    {
         let bytes: [UInt8]
         do { bytes = try FrameCodec.encode(request: payload, ownership, limit: limit) } catch {
             if case .tooLarge(let size, let limit) = error {
@@ -17,7 +19,12 @@ enum RequestEncoder {
             throw ClientError(.transport, error.text) { $0.request = payload.typeName }
         }
         if bytes.count > limit / measuredFraction {
-            let frame = RequestFrame(schema: Dialect.schema, requestId: 1, ownership: ownership, payload: payload)
+            let frame = RequestFrame(
+                schema: Dialect.schema,
+                requestId: 1,
+                ownership: ownership,
+                payload: payload
+            )
             try measure(frame, limit: limit)
         }
         return bytes

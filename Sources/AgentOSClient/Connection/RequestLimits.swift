@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSWire
 
-/// How long each type of request may be the oldest unanswered one, in nanoseconds; 0: for ever (transport.md 5).
+/// How long each type of request may be the oldest unanswered one, in nanoseconds; 0: for ever (transport.md
+/// 5).
 package struct RequestLimits: Sendable {
     private static let second: UInt64 = 1_000_000_000
 
@@ -15,7 +16,9 @@ package struct RequestLimits: Sendable {
     package init() {}
 
     /// By bytes: names of another length, which is nearly all, cost one comparison of numbers.
-    func limit(of type: String) -> UInt64 { limits.first { $0.type.hasSameBytes(as: type) }?.nanoseconds ?? others }
+    func limit(of type: String) -> UInt64 {
+        limits.first { $0.type.hasSameBytes(as: type) }?.nanoseconds ?? others
+    }
 
     package mutating func set(_ type: String, _ nanoseconds: UInt64) {
         if let index = limits.firstIndex(where: { $0.type == type }) {
@@ -29,8 +32,10 @@ package struct RequestLimits: Sendable {
     package static let types: Set<String> = [
         "authenticate", "open_session", "create_vm", "create_session", "session_request", "get_session_state",
         "close_agent_session", "dispose_vm", "bootstrap_root_filesystem", "configure_vm", "register_toolkit",
-        "create_layer", "seal_layer", "import_snapshot", "export_snapshot", "create_overlay", "guest_filesystem_call",
-        "snapshot_root_filesystem", "execute", "write_stdin", "close_stdin", "kill_process", "get_process_snapshot",
+        "create_layer", "seal_layer", "import_snapshot", "export_snapshot", "create_overlay",
+        "guest_filesystem_call",
+        "snapshot_root_filesystem", "execute", "write_stdin", "close_stdin", "kill_process",
+        "get_process_snapshot",
         "find_listener", "find_bound_udp", "get_signal_state", "get_zombie_timer_count", "vm_fetch",
     ]
 }

@@ -29,19 +29,21 @@ extension VM {
             switch content {
             case .bytes(let block): return block
             case .absent: throw ClientError(.sidecar, "sidecar returned no file content for \(path)")
-            case .invalidBase64: throw ClientError(.sidecar, "decoding base64 file content of \(path): invalid base64")
+            case .invalidBase64:
+                throw ClientError(.sidecar, "decoding base64 file content of \(path): invalid base64")
             }
         }.during("readFile", path: path)
     }
 
-    /// An answer above the frame limit would end the sidecar (hazard H1), and its size in the worst case is that of
-    /// base64.
+    /// An answer above the frame limit would end the sidecar (hazard H1), and its size in the worst case is
+    /// that of base64.
     private func checkReadable(_ size: UInt64, _ path: GuestPath) throws(ClientError) {
         let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
         let limit = max(budget / 4 * 3, 0)
         guard size > UInt64(limit) else { return }
         throw ClientError(
-            .tooLarge, "EFBIG: file of \(size) bytes does not fit one frame (limit \(limit)), read '\(path.given)'"
+            .tooLarge,
+            "EFBIG: file of \(size) bytes does not fit one frame (limit \(limit)), read '\(path.given)'"
         ) { detail in
             detail.errno = "EFBIG"
             (detail.size, detail.limit) = (Int(clamping: size), limit)
@@ -65,7 +67,10 @@ extension VM {
     package func checkSize(_ count: Int, path: String) throws(ClientError) {
         let limit = connection.maximumFrameSize
         guard count > limit else { return }
-        throw ClientError(.tooLarge, "EFBIG: \(count) bytes do not fit one frame (limit \(limit)), write '\(path)'") {
+        throw ClientError(
+            .tooLarge,
+            "EFBIG: \(count) bytes do not fit one frame (limit \(limit)), write '\(path)'"
+        ) {
             detail in
             detail.errno = "EFBIG"
             (detail.operation, detail.path, detail.size, detail.limit) = ("writeFile", path, count, limit)

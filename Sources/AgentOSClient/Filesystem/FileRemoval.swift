@@ -21,7 +21,8 @@ extension VM {
             return target.then { [self] target in
                 kind(of: target).then { [self] kind throws(ClientError) in
                     switch kind {
-                    case .missing: throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
+                    case .missing:
+                        throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
                     case .link: return removeLink(target)
                     case .file: return removeFileRequest(target)
                     case .directory(let names):
@@ -39,11 +40,16 @@ extension VM {
             return resolveParent(path).then { [self] target in
                 kind(of: target).then { [self] kind throws(ClientError) in
                     switch (kind, directory) {
-                    case (.missing, _): throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
+                    case (.missing, _):
+                        throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
                     case (.directory, true): return removeDirRequest(target)
                     case (.directory, false):
-                        throw ClientError.guest("EISDIR", "illegal operation on a directory, unlink '\(path.given)'")
-                    case (_, true): throw ClientError.guest("ENOTDIR", "not a directory: \(path.given)", kind: .kernel)
+                        throw ClientError.guest(
+                            "EISDIR",
+                            "illegal operation on a directory, unlink '\(path.given)'"
+                        )
+                    case (_, true):
+                        throw ClientError.guest("ENOTDIR", "not a directory: \(path.given)", kind: .kernel)
                     case (.link, false): return removeLink(target)
                     case (.file, false): return removeFileRequest(target)
                     }
@@ -64,7 +70,8 @@ extension VM {
                     return .done(.again(rest))
                 }
             case .removeDirectory(let path, let retriesLeft):
-                return removeDirRequest(path).map { .again(rest) }.recover { [self] error throws(ClientError) in
+                return removeDirRequest(path).map { .again(rest) }.recover {
+                    [self] error throws(ClientError) in
                     if error.detail.errno == "ENOENT", !rest.isEmpty { return .done(.again(rest)) }
                     guard error.detail.errno == "ENOTEMPTY", retriesLeft > 0 else {
                         throw error.during("delete", path: path)
@@ -79,7 +86,9 @@ extension VM {
     }
 
     private static func tasks(_ folder: String, _ names: [String], retriesLeft: Int) -> [Task] {
-        let children = names.filter { $0 != "." && $0 != ".." }.reversed().map { Task.visit(GuestPath.join(folder, $0)) }
+        let children = names.filter { $0 != "." && $0 != ".." }.reversed().map {
+            Task.visit(GuestPath.join(folder, $0))
+        }
         return [.removeDirectory(folder, retriesLeft: retriesLeft)] + children
     }
 
@@ -94,8 +103,8 @@ extension VM {
         }
     }
 
-    /// The sidecar looks through links when it removes: one that points to nothing cannot be removed as it is. So an
-    /// empty file takes its place first; rename does not look through links.
+    /// The sidecar looks through links when it removes: one that points to nothing cannot be removed as it
+    /// is. So an empty file takes its place first; rename does not look through links.
     private func removeLink(_ path: String) -> Steps<Void> {
         removeFileRequest(path).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT" else { throw error }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSWire
 
-/// Requests on files as the wire has them, one each. Whether one is safe to send is the business of the guards.
+/// Requests on files as the wire has them, one each. Whether one is safe to send is the business of the
+/// guards.
 extension VM {
     private func call(
-        _ operation: GuestFilesystemOperation, _ path: String, recursive: Bool = false,
+        _ operation: GuestFilesystemOperation,
+        _ path: String,
+        recursive: Bool = false,
         _ edit: (inout GuestFilesystemCallRequest) -> Void = { _ in }
     ) -> Steps<GuestFilesystemResultResponse> {
         var request = GuestFilesystemCallRequest(operation: operation, path: path, recursive: recursive)
@@ -19,7 +22,9 @@ extension VM {
 
     func statRequest(_ path: String) -> Steps<GuestFilesystemStat> {
         call(.stat, path).map { result throws(ClientError) in
-            guard let stat = result.stat else { throw ClientError(.sidecar, "stat response missing stat payload") }
+            guard let stat = result.stat else {
+                throw ClientError(.sidecar, "stat response missing stat payload")
+            }
             return stat
         }
     }
@@ -28,14 +33,18 @@ extension VM {
 
     func realPathRequest(_ path: String) -> Steps<String> {
         call(.realpath, path).map { result throws(ClientError) in
-            guard let target = result.target else { throw ClientError(.sidecar, "realpath response missing target") }
+            guard let target = result.target else {
+                throw ClientError(.sidecar, "realpath response missing target")
+            }
             return target
         }
     }
 
     func readLinkRequest(_ path: String) -> Steps<String> {
         call(.readLink, path).map { result throws(ClientError) in
-            guard let target = result.target else { throw ClientError(.sidecar, "readlink response missing target") }
+            guard let target = result.target else {
+                throw ClientError(.sidecar, "readlink response missing target")
+            }
             return target
         }
     }
@@ -76,13 +85,15 @@ extension VM {
                 }
                 let turn = run.begin()
                 let type = "guest_filesystem_call"
-                let id = connection.send([parts.head, content.text, parts.tail], type: type, ownership) { result in
+                let id = connection.send([parts.head, content.text, parts.tail], type: type, ownership) {
+                    result in
                     run.end(turn)
                     end(
                         Connection.decoded(result, type) { body in
                             if case .payload(.guestFilesystemResult) = body { return () }
                             return nil
-                        })
+                        }
+                    )
                 }
                 if let id { run.requestSent(turn, connection, id: id) }
             } catch {

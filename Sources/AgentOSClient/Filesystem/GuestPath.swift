@@ -24,7 +24,8 @@ package struct GuestPath: Sendable {
         text = path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/") ? String(path.dropLast()) : path
     }
 
-    /// For calls that change something. `asksForProc`: what is below `/proc` is left to the sidecar to refuse.
+    /// For calls that change something. `asksForProc`: what is below `/proc` is left to the sidecar to
+    /// refuse.
     package init(writable path: String, asksForProc: Bool = false) throws(ClientError) {
         try self.init(path)
         if !asksForProc, text == "/proc" || text.hasPrefix("/proc/") {
@@ -34,7 +35,12 @@ package struct GuestPath: Sendable {
             throw Self.refusal(.pathReadOnly, "EROFS: read-only file system", path, errno: "EROFS")
         }
         if path.utf8.contains(UInt8(ascii: "\\")) {
-            throw Self.refusal(.invalidArgument, "EINVAL: path contains a backslash: \(path)", path, errno: "EINVAL")
+            throw Self.refusal(
+                .invalidArgument,
+                "EINVAL: path contains a backslash: \(path)",
+                path,
+                errno: "EINVAL"
+            )
         }
     }
 
@@ -51,9 +57,16 @@ package struct GuestPath: Sendable {
         return (parent.isEmpty ? "/" : parent, String(path[path.utf8.index(after: slash)...]))
     }
 
-    static func join(_ folder: String, _ name: String) -> String { folder == "/" ? "/\(name)" : "\(folder)/\(name)" }
+    static func join(_ folder: String, _ name: String) -> String {
+        folder == "/" ? "/\(name)" : "\(folder)/\(name)"
+    }
 
-    private static func refusal(_ kind: ClientError.Kind, _ text: String, _ path: String, errno: String? = nil) -> ClientError {
+    private static func refusal(
+        _ kind: ClientError.Kind,
+        _ text: String,
+        _ path: String,
+        errno: String? = nil
+    ) -> ClientError {
         ClientError(kind, text) { ($0.path, $0.errno) = (path, errno) }
     }
 
@@ -78,18 +91,29 @@ package struct GuestPath: Sendable {
         var component = 0
         var isTooLong = path.utf8.count > maximumLength
         for byte in path.utf8 {
-            if byte == 0 { throw refusal(.invalidArgument, "EINVAL: path contains NUL byte", path, errno: "EINVAL") }
+            if byte == 0 {
+                throw refusal(.invalidArgument, "EINVAL: path contains NUL byte", path, errno: "EINVAL")
+            }
             if byte < 0x20 || byte == 0x7F {
                 let digits = String(byte, radix: 16)
                 let hex = digits.utf8.count == 1 ? "0" + digits : digits
                 throw refusal(
-                    .invalidArgument, "EINVAL: path contains control character byte 0x\(hex)", path, errno: "EINVAL")
+                    .invalidArgument,
+                    "EINVAL: path contains control character byte 0x\(hex)",
+                    path,
+                    errno: "EINVAL"
+                )
             }
             component = byte == UInt8(ascii: "/") ? 0 : component + 1
             if component > maximumComponent { isTooLong = true }
         }
         if isTooLong {
-            throw refusal(.invalidArgument, "ENAMETOOLONG: file name too long: \(path)", path, errno: "ENAMETOOLONG")
+            throw refusal(
+                .invalidArgument,
+                "ENAMETOOLONG: file name too long: \(path)",
+                path,
+                errno: "ENAMETOOLONG"
+            )
         }
     }
 }

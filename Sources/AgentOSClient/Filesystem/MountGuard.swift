@@ -7,24 +7,30 @@ extension VM {
             .max { $0.path.utf8.count < $1.path.utf8.count }
     }
 
-    /// The sidecar cuts the mount's path off what lies below it a second time (hazard H12): a name there that begins with
-    /// it would be another file.
+    /// The sidecar cuts the mount's path off what lies below it a second time (hazard H12): a name there that
+    /// begins with it would be another file.
     func checkMount(_ path: String) throws(ClientError) {
         guard let mount = mount(of: path), mount.plugin == "host_dir", path != mount.path else { return }
         let inside = path.dropFirst(mount.path.utf8.count + 1)
         let again = mount.path.dropFirst()
         guard inside.utf8.starts(with: again.utf8) else { return }
-        throw .guest("EINVAL", "the sidecar cannot name what begins with \(again) inside of the mount \(mount.path): \(path)")
+        throw .guest(
+            "EINVAL",
+            "the sidecar cannot name what begins with \(again) inside of the mount \(mount.path): \(path)"
+        )
     }
 
     /// For what is about to be changed.
     func checkChange(_ path: String) throws(ClientError) {
         try checkMount(path)
-        guard configuration.isReadOnly, record.hasRunPrograms, let mount = mount(of: path), mount.plugin != "host_dir"
+        guard configuration.isReadOnly, record.hasRunPrograms, let mount = mount(of: path),
+            mount.plugin != "host_dir"
         else { return }
-        // Files of a read-only root are never looked at again, so nothing shows a link that a program has left, and the
-        // sidecar would follow it into the host's files (hazard H9).
+        // Files of a read-only root are never looked at again, so nothing shows a link that a program has
+        // left, and the sidecar would follow it into the host's files (hazard H9).
         throw .guest(
-            "EACCES", "changes below \(mount.path) are refused once a program has run in a VM with a read-only root: \(path)")
+            "EACCES",
+            "changes below \(mount.path) are refused once a program has run in a VM with a read-only root: \(path)"
+        )
     }
 }

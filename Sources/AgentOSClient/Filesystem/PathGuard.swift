@@ -2,17 +2,21 @@
 
 /// What is asked before a file operation is sent, and why.
 ///
-/// The sidecar keeps a copy of a VM's files in a directory of the host and repeats every change there, following the
-/// host's links; a failure of that half ends the process with all its VMs. So paths are sent resolved, by questions
-/// that cost 0.04 ms and look at no copy: `realpath`, `read_link`, `read_dir`.
+/// The sidecar keeps a copy of a VM's files in a directory of the host and repeats every change there,
+/// following the host's links; a failure of that half ends the process with all its VMs. So paths are sent
+/// resolved, by questions that cost 0.04 ms and look at no copy: `realpath`, `read_link`, `read_dir`.
 ///
 /// | trigger | without the guard | question | then |
 /// |---|---|---|---|
-/// | read, stat, exists below a file, or of a name that is missing (F1, H3) | fatal | `realpath` | its ENOENT is the answer |
-/// | a change through a link of the guest (F33, H9) | made on the host | `realpath` of the parent | the resolved path is sent |
-/// | a write through a link (F32, H6) | old content may return | `realpath` of the path | the target is written |
+/// | read, stat, exists below a file, or of a name that is missing (F1, H3) | fatal | `realpath` | its ENOENT
+/// is the answer |
+/// | a change through a link of the guest (F33, H9) | made on the host | `realpath` of the parent | the
+/// resolved path is sent |
+/// | a write through a link (F32, H6) | old content may return | `realpath` of the path | the target is
+/// written |
 /// | a write below `/dev/null` (H2) | fatal | `read_dir` of the parent | ENOTDIR |
-/// | `remove_file` of a directory of a lower layer (F28, H8) | the tree is hidden | `read_link`, `read_dir` | EISDIR |
+/// | `remove_file` of a directory of a lower layer (F28, H8) | the tree is hidden | `read_link`, `read_dir` |
+/// EISDIR |
 /// | any question while a guest program runs (H22) | stale answer | `exists` of `/` first | fresh answer |
 extension VM {
     private static let maximumHops = 40
@@ -39,14 +43,15 @@ extension VM {
         }
     }
 
-    /// `realpath`, and where that finds nothing once more through the parent: the sidecar does not follow a link of a lower
-    /// layer to what only the upper one has.
+    /// `realpath`, and where that finds nothing once more through the parent: the sidecar does not follow a
+    /// link of a lower layer to what only the upper one has.
     private func follow(_ path: String) -> Steps<String> {
         realPathRequest(path).recover { [self] error throws(ClientError) in
             let (parent, name) = GuestPath.split(path)
             guard error.detail.errno == "ENOENT", parent != "/" else { throw error }
             return follow(parent).recover { _ in .fail(error) }.then { [self] real in
-                real == parent ? .fail(error) : realPathRequest(GuestPath.join(real, name)).recover { _ in .fail(error) }
+                real == parent
+                    ? .fail(error) : realPathRequest(GuestPath.join(real, name)).recover { _ in .fail(error) }
             }
         }
     }
@@ -57,7 +62,8 @@ extension VM {
             switch error.detail.errno {
             case "ENOENT": return .done(.missing)
             case "EINVAL":
-                return readDirRequest(path).map { .directory(names: $0) }.recover { error throws(ClientError) in
+                return readDirRequest(path).map { .directory(names: $0) }.recover {
+                    error throws(ClientError) in
                     // Mounts say ENOTDIR.
                     guard ["ENOENT", "ENOTDIR"].contains(error.detail.errno) else { throw error }
                     return .done(.file)
@@ -67,7 +73,8 @@ extension VM {
         }
     }
 
-    /// The path under which something new, or something that exists, is to be changed: its parent without links.
+    /// The path under which something new, or something that exists, is to be changed: its parent without
+    /// links.
     func resolveParent(_ path: GuestPath) -> Steps<String> {
         if path.isRoot { return .done("/") }
         return refresh.then { [self] in resolveDirectory(GuestPath.split(path.text).parent, of: path.given) }
@@ -114,7 +121,8 @@ extension VM {
                 return readLinkRequest(GuestPath.join(real, first)).then { _ throws(ClientError) in
                     throw ClientError.guest("ENOENT", "no such file: \(given)", kind: .kernel)
                 }.recover { [self] error throws(ClientError) in
-                    guard error.detail.errno == "ENOENT", error.kind == .kernel, error.detail.code != nil else { throw error }
+                    guard error.detail.errno == "ENOENT", error.kind == .kernel, error.detail.code != nil
+                    else { throw error }
                     return checkDevice(real, given).map { .done(Self.joined(real, state.rest)) }
                 }
             }.recover { error throws(ClientError) in

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSSystem
 
-/// A value that comes once. Whoever waits for it is called when it is there, or at once if it is there already.
+/// A value that comes once. Whoever waits for it is called when it is there, or at once if it is there
+/// already.
 package final class Latch<Value: Sendable>: Sendable {
     private struct State: Sendable {
         var value: Value?
@@ -15,7 +16,8 @@ package final class Latch<Value: Sendable>: Sendable {
 
     package var value: Value? { state.withLock { $0.value } }
 
-    /// Sets the value and calls everybody who waits, in the order in which they came. False if it was set before.
+    /// Sets the value and calls everybody who waits, in the order in which they came. False if it was set
+    /// before.
     @discardableResult
     package func set(_ value: Value) -> Bool {
         let waiting = state.withLock { state -> [(token: UInt64, callback: @Sendable (Value) -> Void)]? in

@@ -40,7 +40,9 @@ final class OrderedQueue: Sendable {
                         refuse: { error in
                             run.end(turn)
                             end(.failure(error))
-                        }))
+                        }
+                    )
+                )
                 return (state.lastNumber, nil)
             }
             if let failure { return end(.failure(failure)) }

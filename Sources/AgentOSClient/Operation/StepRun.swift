@@ -24,7 +24,8 @@ package final class StepRun: Sendable {
     /// The error with which the run was interrupted; nil while it may go on.
     package var interruption: ClientError? { state.withLock { $0.interruption } }
 
-    /// Ends what is under way with `error`, and lets nothing interruptible begin. The first interruption counts.
+    /// Ends what is under way with `error`, and lets nothing interruptible begin. The first interruption
+    /// counts.
     package func interrupt(_ error: ClientError) {
         let parked = state.withLock { state -> Parked in
             guard state.interruption == nil else { return .nothing }
@@ -41,7 +42,8 @@ package final class StepRun: Sendable {
     /// Interrupts the run after a time, unless it is told before that it is over.
     package func interrupt(_ error: ClientError, after nanoseconds: UInt64) -> InterruptionTimer {
         InterruptionTimer(
-            Reactor.current.schedule(.now.adding(nanoseconds)) { [weak self] in self?.interrupt(error) })
+            Reactor.current.schedule(.now.adding(nanoseconds)) { [weak self] in self?.interrupt(error) }
+        )
     }
 
     /// Something begins. The turn names it.

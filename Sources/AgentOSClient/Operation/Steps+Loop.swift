@@ -10,14 +10,16 @@ enum LoopTurn<State: Sendable, Output: Sendable>: Sendable {
 extension Steps {
     /// Repeats `body` until it is done. Turns that end at once do not deepen the stack.
     static func loop<State: Sendable>(
-        _ state: State, _ body: @escaping @Sendable (State) throws(ClientError) -> Steps<LoopTurn<State, Output>>
+        _ state: State,
+        _ body: @escaping @Sendable (State) throws(ClientError) -> Steps<LoopTurn<State, Output>>
     ) -> Steps {
         Steps { run, end in Loop(body: body, run: run, end: end).go(state) }
     }
 
     /// Runs one after the other over the elements, in order.
     static func forEach<Element: Sendable>(
-        _ elements: [Element], _ body: @escaping @Sendable (Element) throws(ClientError) -> Steps<Void>
+        _ elements: [Element],
+        _ body: @escaping @Sendable (Element) throws(ClientError) -> Steps<Void>
     ) -> Steps where Output == Void {
         loop(0) { index throws(ClientError) in
             guard index < elements.count else { return .done(.done(())) }
@@ -38,7 +40,8 @@ private final class Loop<State: Sendable, Output: Sendable>: Sendable {
     private let end: Steps<Output>.End
 
     init(
-        body: @escaping @Sendable (State) throws(ClientError) -> Steps<LoopTurn<State, Output>>, run: StepRun,
+        body: @escaping @Sendable (State) throws(ClientError) -> Steps<LoopTurn<State, Output>>,
+        run: StepRun,
         end: @escaping Steps<Output>.End
     ) {
         self.body = body

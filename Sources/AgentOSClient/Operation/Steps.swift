@@ -4,8 +4,8 @@ internal import AgentOSTransport
 
 /// A piece of work of one or more requests: what to do first, and after each answer what next.
 ///
-/// A description, run as often as wanted. It runs on whichever thread received the answer, never blocks, and calls
-/// its end exactly once. An interruption of the run ends it at the next step that is not `shielded`.
+/// A description, run as often as wanted. It runs on whichever thread received the answer, never blocks, and
+/// calls its end exactly once. An interruption of the run ends it at the next step that is not `shielded`.
 package struct Steps<Output: Sendable>: Sendable {
     package typealias End = @Sendable (Result<Output, ClientError>) -> Void
 
@@ -31,7 +31,9 @@ package struct Steps<Output: Sendable>: Sendable {
     ) -> Steps<Next> {
         Steps<Next> { run, end in
             body(run) { result in
-                do throws(ClientError) { try next(try result.get()).body(run, end) } catch { end(.failure(error)) }
+                do throws(ClientError) { try next(try result.get()).body(run, end) } catch {
+                    end(.failure(error))
+                }
             }
         }
     }
@@ -76,7 +78,9 @@ package struct Steps<Output: Sendable>: Sendable {
 
     /// Waits for a latch, at most `nanoseconds`.
     static func wait(
-        for latch: Latch<Output>, atMost nanoseconds: UInt64? = nil, timeout: @autoclosure @escaping @Sendable () -> ClientError
+        for latch: Latch<Output>,
+        atMost nanoseconds: UInt64? = nil,
+        timeout: @autoclosure @escaping @Sendable () -> ClientError
     ) -> Steps {
         Steps { run, end in
             if let error = run.interruption { return end(.failure(error)) }

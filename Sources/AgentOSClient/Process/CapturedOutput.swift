@@ -15,7 +15,9 @@ package final class CapturedOutput: OutputSink {
                 return
             }
             isTruncated = true
-            if let part = ByteBlock.copy(UnsafeRawBufferPointer(rebasing: block.bytes[..<(bound - count)])), part.count > 0 {
+            if let part = ByteBlock.copy(UnsafeRawBufferPointer(rebasing: block.bytes[..<(bound - count)])),
+                part.count > 0
+            {
                 blocks.append(part)
                 count = bound
             }

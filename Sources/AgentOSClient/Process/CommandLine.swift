@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A command line as `execute` wants it: taken apart where that is certain to mean the same, else left to `sh -c`.
+/// A command line as `execute` wants it: taken apart where that is certain to mean the same, else left to `sh
+/// -c`.
 ///
 /// A direct start keeps the program's own exit code and works without `sh` in the VM (process.md 4.1).
 package struct CommandLine: Equatable, Sendable {
@@ -10,9 +11,12 @@ package struct CommandLine: Equatable, Sendable {
     private static let shellCharacters = Set("|&;<>()$`*?[]{}~'\"\\\n!".utf8)
     /// `pwd` is among them because a `pwd` that is started directly does not see the working directory.
     private static let shellWords: Set<String> = [
-        ".", ":", "break", "cd", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift",
-        "times", "trap", "umask", "unset", "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done",
-        "case", "esac", "in", "function", "select", "time", "coproc", "alias", "bg", "command", "fg", "getopts", "hash",
+        ".", ":", "break", "cd", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
+        "shift",
+        "times", "trap", "umask", "unset", "if", "then", "elif", "else", "fi", "for", "while", "until", "do",
+        "done",
+        "case", "esac", "in", "function", "select", "time", "coproc", "alias", "bg", "command", "fg",
+        "getopts", "hash",
         "jobs", "local", "read", "source", "type", "ulimit", "unalias", "wait", "pwd",
     ]
 
@@ -27,7 +31,8 @@ package struct CommandLine: Equatable, Sendable {
         let tokens = line.utf8.split(whereSeparator: isSpace).map { String(Substring($0)) }
         guard let first = tokens.first else { throw .invalid("exec: command must not be empty") }
         let needsShell =
-            line.utf8.contains { Self.shellCharacters.contains($0) } || tokens.contains { $0.utf8.first == UInt8(ascii: "#") }
+            line.utf8.contains { Self.shellCharacters.contains($0) }
+            || tokens.contains { $0.utf8.first == UInt8(ascii: "#") }
             || Self.shellWords.contains(first) || Self.isAssignment(first)
         if needsShell {
             self.init(command: "sh", arguments: ["-c", line])
@@ -39,7 +44,9 @@ package struct CommandLine: Equatable, Sendable {
     private static func isAssignment(_ token: String) -> Bool {
         let name = token.utf8.prefix { $0 != UInt8(ascii: "=") }
         guard name.count < token.utf8.count, let first = name.first else { return false }
-        let isLetter: (UInt8) -> Bool = { $0 == 0x5F || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }
+        let isLetter: (UInt8) -> Bool = {
+            $0 == 0x5F || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+        }
         return isLetter(first) && name.dropFirst().allSatisfy { isLetter($0) || (0x30...0x39).contains($0) }
     }
 }

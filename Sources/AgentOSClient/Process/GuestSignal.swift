@@ -14,7 +14,9 @@ struct GuestSignal: Equatable, Sendable {
         let trimmed = String(given.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         guard !trimmed.isEmpty else { throw .invalid("kill_process requires a non-empty signal") }
         var name = trimmed.uppercased()
-        if let number = Int(trimmed), (0...31).contains(number), trimmed.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+        if let number = Int(trimmed), (0...31).contains(number),
+            trimmed.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        {
             text = number == 0 ? "0" : SignalName.text(Int32(number))
             return
         }

@@ -4,7 +4,8 @@ package import AgentOSSystem
 /// Where a process wrote to.
 package enum OutputChannel: Sendable { case standardOutput, standardError }
 
-/// Who gets what a process writes, in the order of the wire. Called by whoever reads: it must not wait or call out.
+/// Who gets what a process writes, in the order of the wire. Called by whoever reads: it must not wait or
+/// call out.
 package protocol OutputSink: AnyObject, Sendable {
     func output(_ channel: OutputChannel, _ block: ByteBlock)
     /// Once, after the last output.
@@ -22,10 +23,11 @@ package enum ProcessEnd: Sendable {
     package static let codeOfDisposal: Int32 = 143
 }
 
-/// Two texts that the sidecar itself puts on the stderr of a JavaScript program that ends while something is sent
-/// to it (hazard X3): the program never wrote them.
+/// Two texts that the sidecar itself puts on the stderr of a JavaScript program that ends while something is
+/// sent to it (hazard X3): the program never wrote them.
 enum LateEventNoise {
-    private static let stream = "[ERR_LATE_STREAM_EVENT] dropping StreamEvent after execution completed (event_type="
+    private static let stream =
+        "[ERR_LATE_STREAM_EVENT] dropping StreamEvent after execution completed (event_type="
     private static let termination =
         "[ERR_LATE_TERMINATE_EXECUTION] dropping TerminateExecution after execution completed"
 
@@ -37,7 +39,9 @@ enum LateEventNoise {
         guard text.hasPrefix(stream), text.hasSuffix(")") else { return false }
         let rest = text.dropFirst(stream.count).dropLast()
         let parts = rest.split(separator: ",", maxSplits: 1)
-        guard parts.count == 2, parts[0].utf8.allSatisfy({ $0 == 0x5F || (0x61...0x7A).contains($0) }) else { return false }
+        guard parts.count == 2, parts[0].utf8.allSatisfy({ $0 == 0x5F || (0x61...0x7A).contains($0) }) else {
+            return false
+        }
         let count = parts[1].drop { $0 == " " }
         guard count.hasPrefix("payload_len=") else { return false }
         return Int(count.dropFirst("payload_len=".count)) != nil
@@ -46,6 +50,7 @@ enum LateEventNoise {
     /// Whether a command is run by the JavaScript runtime.
     static func concerns(_ command: String) -> Bool {
         let name = command.split(separator: "/").last.map(String.init) ?? command
-        return ["node", "npm", "npx"].contains(name) || [".js", ".mjs", ".cjs"].contains { name.hasSuffix($0) }
+        return ["node", "npm", "npx"].contains(name)
+            || [".js", ".mjs", ".cjs"].contains { name.hasSuffix($0) }
     }
 }

@@ -15,7 +15,8 @@ package struct ProcessOptions: Sendable {
     package static let keepDefault: Int = 256 << 20
     package static let captureDefault: Int = 64 << 20
     private static let refused = [
-        "filePath", "cpuTimeLimitMs", "timingMitigation", "stdio", "stdinFd", "stdoutFd", "stderrFd", "streamStdin",
+        "filePath", "cpuTimeLimitMs", "timingMitigation", "stdio", "stdinFd", "stdoutFd", "stderrFd",
+        "streamStdin",
         "onStdout", "onStderr",
     ]
 
@@ -46,13 +47,19 @@ package struct ProcessOptions: Sendable {
         if let grace = try object.milliseconds("killGraceMs") { killGrace = grace }
         tier = try object.choice(
             "wasmPermissionTier",
-            ["full": WasmPermissionTier.full, "read-write": .readWrite, "read-only": .readOnly, "isolated": .isolated])
+            [
+                "full": WasmPermissionTier.full, "read-write": .readWrite, "read-only": .readOnly,
+                "isolated": .isolated,
+            ]
+        )
         if forSpawn {
             let bytes = try object.integer("overflowBytes", in: 4096...(1 << 40)).map { Int($0) }
             let isRing = try object.choice("overflow", ["keep": false, "ring": true]) ?? false
             overflow = isRing ? .ring(bytes: bytes ?? 1 << 20) : .keep(bytes: bytes ?? Self.keepDefault)
         } else {
-            if let bytes = try object.integer("maxOutputBytes", in: 0...(1 << 40)) { captureBytes = Int(bytes) }
+            if let bytes = try object.integer("maxOutputBytes", in: 0...(1 << 40)) {
+                captureBytes = Int(bytes)
+            }
             if try object.bool("captureStdio") == false { captureBytes = nil }
         }
     }

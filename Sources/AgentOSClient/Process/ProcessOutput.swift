@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AgentOSSystem
 
-/// Who consumes a process's output as it comes. Called by whoever reads, or by whoever gives credit back; never two
-/// at a time, in order. It must not wait or call out.
+/// Who consumes a process's output as it comes. Called by whoever reads, or by whoever gives credit back;
+/// never two at a time, in order. It must not wait or call out.
 package protocol OutputConsumer: AnyObject, Sendable {
     func consume(_ channel: OutputChannel, _ block: ByteBlock)
     /// That many bytes were dropped here, as the policy `ring` says.
@@ -13,8 +13,8 @@ package protocol OutputConsumer: AnyObject, Sendable {
 
 /// The output of one process on its way to its consumer, with a window of bytes that may be outstanding.
 ///
-/// The pipe is always read: what a slow consumer does not take is kept here as its policy says, so that it holds up
-/// nobody else (architecture decision 15).
+/// The pipe is always read: what a slow consumer does not take is kept here as its policy says, so that it
+/// holds up nobody else (architecture decision 15).
 package final class ProcessOutput: OutputSink {
     /// Bytes that may be with the consumer before it gives some back.
     package static let window: Int = 1 << 20
@@ -135,7 +135,8 @@ package final class ProcessOutput: OutputSink {
 
     private static func overflow(_ missing: Int) -> ClientError {
         ClientError(
-            .tooLarge, "the output of the process was not taken in time: its last \(missing) bytes are missing"
+            .tooLarge,
+            "the output of the process was not taken in time: its last \(missing) bytes are missing"
         ) { $0.size = missing }
     }
 }

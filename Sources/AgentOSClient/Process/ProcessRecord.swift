@@ -93,7 +93,9 @@ package final class ProcessRecord: Sendable {
         if let error { throw error }
     }
 
-    private static func refusal(_ state: State, _ count: Int, _ isInOnePiece: Bool, _ guarded: Bool) -> ClientError? {
+    private static func refusal(_ state: State, _ count: Int, _ isInOnePiece: Bool, _ guarded: Bool)
+        -> ClientError?
+    {
         if state.phase == .ended { return exitedAlready }
         if state.isInputClosed { return ClientError(.invalidArgument, "stdin closed") }
         guard guarded, !isInOnePiece || state.input.wouldFreeze(count) else { return nil }
@@ -125,12 +127,14 @@ struct InputMeter: Sendable {
 
     /// Whether one more write must not be sent (process.md 6.4).
     func wouldFreeze(_ count: Int) -> Bool {
-        count > 0 && (written >= Self.pipeSize || (count <= Self.atomicWrite && written + count > Self.pipeSize))
+        count > 0
+            && (written >= Self.pipeSize || (count <= Self.atomicWrite && written + count > Self.pipeSize))
     }
 
     func refusal(of count: Int) -> ClientError {
         ClientError(
-            .tooLarge, "stdin limit of this sidecar reached: \(written) bytes written, \(count) more would block it"
+            .tooLarge,
+            "stdin limit of this sidecar reached: \(written) bytes written, \(count) more would block it"
         ) { ($0.size, $0.limit) = (written + count, Self.pipeSize) }
     }
 }

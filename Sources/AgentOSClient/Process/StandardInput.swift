@@ -30,7 +30,9 @@ extension VM {
         requestUnchecked(.writeStdin(WriteStdinRequest(processId: process.processID, chunk: chunk))) { body in
             if case .payload(.stdinWritten) = body { return () }
             return nil
-        }.recover { error throws(ClientError) in throw Self.isGone(error) ? ProcessRecord.exitedAlready : error }
+        }.recover { error throws(ClientError) in
+            throw Self.isGone(error) ? ProcessRecord.exitedAlready : error
+        }
     }
 
     func closeRequest(_ process: ProcessRecord) -> Steps<Void> {
@@ -47,13 +49,14 @@ extension VM {
     static func isGone(_ error: ClientError) -> Bool {
         guard error.kind == .kernel else { return false }
         let text = error.message.lowercased()
-        return text.containsBytes(of: "has no active process") || text.containsBytes(of: "no such process") || text.containsBytes(of: "esrch")
+        return text.containsBytes(of: "has no active process") || text.containsBytes(of: "no such process")
+            || text.containsBytes(of: "esrch")
     }
 
     /// Bytes to stdin, in the order of the calls. Ends when the sidecar has taken them.
     ///
-    /// Throws at once what cannot succeed. What it counts and closes is counted when the steps are begun, and taken back
-    /// if nothing was sent.
+    /// Throws at once what cannot succeed. What it counts and closes is counted when the steps are begun, and
+    /// taken back if nothing was sent.
     package func write(_ bytes: [UInt8], to process: ProcessRecord) throws(ClientError) -> Steps<Void> {
         try check()
         let isGuarded = configuration.stdinGuard
@@ -109,7 +112,10 @@ extension VM {
     private func repeatKill(_ process: ProcessRecord, left: Int) {
         guard left > 0 else { return }
         let pause = Steps<ProcessEnd>.wait(
-            for: process.end, atMost: 1_000_000_000, timeout: ClientError(.timeout, ""))
+            for: process.end,
+            atMost: 1_000_000_000,
+            timeout: ClientError(.timeout, "")
+        )
         pause.run(StepRun()) { [self] result in
             guard case .failure = result, !process.hasEnded, connection.isUsable else { return }
             killRequest(process.processID, .kill).run(StepRun()) { _ in }

@@ -25,13 +25,17 @@ package struct ExecutionResult: Sendable {
                 "timedOut": flag(timedOut), "stdoutTruncated": flag(outputTruncated),
                 "stderrTruncated": flag(errorTruncated), "endedWithVm": flag(endedWithVM),
                 "stdinError": inputError.map { .string($0.message) },
-            ]))
+            ])
+        )
     }
 }
 
 extension VM {
-    /// Runs a command to its end (process.md 4). `stdin` is given in one write, which is all that the sidecar takes.
-    package func execute(_ command: CommandLine, _ options: ProcessOptions, stdin: [UInt8]) -> Steps<ExecutionResult> {
+    /// Runs a command to its end (process.md 4). `stdin` is given in one write, which is all that the sidecar
+    /// takes.
+    package func execute(_ command: CommandLine, _ options: ProcessOptions, stdin: [UInt8]) -> Steps<
+        ExecutionResult
+    > {
         Steps<ExecutionResult>.begin { [self] () throws(ClientError) in
             try check()
             if stdin.count > StandardInput.maximumWrite {
@@ -42,7 +46,10 @@ extension VM {
             }
             let captured = CapturedOutput(bound: options.captureBytes)
             let process = ProcessRecord(
-                processID: processNumbers.nextExecuted(), command: command.command, sink: captured)
+                processID: processNumbers.nextExecuted(),
+                command: command.command,
+                sink: captured
+            )
             let inputError = Lock<ClientError?>(nil)
             let deadline = options.timeout.map { MonotonicTime.now.adding($0) }
             return start(process, command, options).shielded.then { [self] in
@@ -57,8 +64,15 @@ extension VM {
                     }
                 let (output, error, outputTruncated, errorTruncated) = captured.take()
                 return ExecutionResult(
-                    exitCode: code, output: output, error: error, timedOut: outcome.timedOut, outputTruncated: outputTruncated,
-                    errorTruncated: errorTruncated, inputError: inputError.withLock { $0 }, endedWithVM: withVM)
+                    exitCode: code,
+                    output: output,
+                    error: error,
+                    timedOut: outcome.timedOut,
+                    outputTruncated: outputTruncated,
+                    errorTruncated: errorTruncated,
+                    inputError: inputError.withLock { $0 },
+                    endedWithVM: withVM
+                )
             }
         }.during("exec")
     }
@@ -69,9 +83,13 @@ extension VM {
             try check()
             guard record.add(process) else { throw connection.closedError() }
             let request = ExecuteRequest(
-                processId: process.processID, command: command.command, args: command.arguments,
-                env: WireMap(options.environment.map { (key: $0.name, value: $0.value) }), cwd: options.directory,
-                wasmPermissionTier: options.tier)
+                processId: process.processID,
+                command: command.command,
+                args: command.arguments,
+                env: WireMap(options.environment.map { (key: $0.name, value: $0.value) }),
+                cwd: options.directory,
+                wasmPermissionTier: options.tier
+            )
             return requestUnchecked(.execute(request)) { body in
                 if case .payload(.processStarted) = body { return () }
                 return nil
@@ -97,18 +115,22 @@ extension VM {
     /// Waits for the end. When the time is over, or the run is interrupted, the process is killed first: the
     /// interruption's error then follows, an end by timeout is a result.
     func waitForEnd(
-        _ process: ProcessRecord, deadline: MonotonicTime?, grace: UInt64
+        _ process: ProcessRecord,
+        deadline: MonotonicTime?,
+        grace: UInt64
     ) -> Steps<(end: ProcessEnd, timedOut: Bool)> {
         let timeout = ClientError(.timeout, "the process did not end in time")
         let remaining = deadline.map { max($0.since(.now), 1) }
-        return Steps<ProcessEnd>.wait(for: process.end, atMost: remaining, timeout: timeout).map { ($0, false) }
-            .recover { [self] error in
-                let isTimeout = error.facts === timeout.facts
-                return killUntilEnd(process, grace: grace).shielded.map { end throws(ClientError) in
-                    guard isTimeout else { throw error }
-                    return (end, true)
-                }.recover { vain throws(ClientError) in throw isTimeout ? vain : error }
-            }
+        return Steps<ProcessEnd>.wait(for: process.end, atMost: remaining, timeout: timeout).map {
+            ($0, false)
+        }
+        .recover { [self] error in
+            let isTimeout = error.facts === timeout.facts
+            return killUntilEnd(process, grace: grace).shielded.map { end throws(ClientError) in
+                guard isTimeout else { throw error }
+                return (end, true)
+            }.recover { vain throws(ClientError) in throw isTimeout ? vain : error }
+        }
     }
 
     /// SIGKILL, again each second: one that comes at the very start of a program is lost (hazard X7).
@@ -118,12 +140,16 @@ extension VM {
         return .loop(()) { [self] _ in
             killRequest(process.processID, .kill).run(StepRun()) { _ in }
             return Steps<ProcessEnd>.wait(
-                for: process.end, atMost: max(min(second, deadline.since(.now)), 1), timeout: ClientError(.timeout, "")
+                for: process.end,
+                atMost: max(min(second, deadline.since(.now)), 1),
+                timeout: ClientError(.timeout, "")
             ).map { .done($0) }.recover { [self] error throws(ClientError) in
                 guard error.kind == .timeout, error.message.isEmpty else { throw error }
                 guard deadline <= .now else { return .done(.again(())) }
                 let error = ClientError(
-                    .timeout, "the process did not end within \(grace / 1_000_000) ms after SIGKILL")
+                    .timeout,
+                    "the process did not end within \(grace / 1_000_000) ms after SIGKILL"
+                )
                 record.remove(process)
                 process.lost(error)
                 throw error

@@ -3,26 +3,38 @@ internal import AgentOSSystem
 internal import AgentOSWire
 
 extension VM {
-    /// A program that will stream what it writes. Nothing is sent before `begin`; then the start happens behind it.
+    /// A program that will stream what it writes. Nothing is sent before `begin`; then the start happens
+    /// behind it.
     ///
-    /// An interruption of `run` kills the process; the consumer is told the interruption's error when it has ended.
+    /// An interruption of `run` kills the process; the consumer is told the interruption's error when it has
+    /// ended.
     package func prepareSpawn(
-        _ command: CommandLine, _ options: ProcessOptions, consumer: any OutputConsumer, run: StepRun
+        _ command: CommandLine,
+        _ options: ProcessOptions,
+        consumer: any OutputConsumer,
+        run: StepRun
     ) throws(ClientError) -> (process: ProcessRecord, output: ProcessOutput, begin: @Sendable () -> Void) {
         try check()
         let output = ProcessOutput(policy: options.overflow, consumer: consumer)
         let sink = InterruptibleSink(output, run)
-        let process = ProcessRecord(processID: processNumbers.nextSpawned(), command: command.command, sink: sink)
+        let process = ProcessRecord(
+            processID: processNumbers.nextSpawned(),
+            command: command.command,
+            sink: sink
+        )
         let deadline = options.timeout.map { MonotonicTime.now.adding($0) }
         let life = start(process, command, options).shielded.then { [self] in
             waitForEnd(process, deadline: deadline, grace: options.killGrace)
         }
-        return (process, output, {
-            life.run(run) { result in
-                // A process that was killed in vain, or never started: the record has told it already.
-                if case .failure(let error) = result { process.finish(.failed(error)) }
+        return (
+            process, output,
+            {
+                life.run(run) { result in
+                    // A process that was killed in vain, or never started: the record has told it already.
+                    if case .failure(let error) = result { process.finish(.failed(error)) }
+                }
             }
-        })
+        )
     }
 
     /// Throws what a signal that the sidecar does not take must fail with.
@@ -31,7 +43,9 @@ extension VM {
     /// A program and its arguments as JSON.
     package static func command(argumentsJSON: String) throws(ClientError) -> CommandLine {
         let value: JSONValue
-        do { value = try JSONReader.parse(argumentsJSON) } catch { throw .invalid("argv: invalid JSON: \(error.text)") }
+        do { value = try JSONReader.parse(argumentsJSON) } catch {
+            throw .invalid("argv: invalid JSON: \(error.text)")
+        }
         guard case .array(let elements) = value, !elements.isEmpty else {
             throw .invalid("argv: expected an array of a program and its arguments, found \(value.typeName)")
         }
@@ -41,7 +55,9 @@ extension VM {
             if word.utf8.contains(0) { throw .invalid("argv[\(index)]: contains a NUL byte") }
             words.append(word)
         }
-        guard let program = words.first, !program.isEmpty else { throw .invalid("argv[0]: must not be empty") }
+        guard let program = words.first, !program.isEmpty else {
+            throw .invalid("argv[0]: must not be empty")
+        }
         return CommandLine(command: program, arguments: Array(words.dropFirst()))
     }
 }

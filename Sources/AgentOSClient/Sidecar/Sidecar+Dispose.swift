@@ -4,12 +4,17 @@ internal import AgentOSSystem
 extension Sidecar {
     private static let creationsWait: UInt64 = 10_000_000_000
 
-    /// Ends all VMs, then the process. Concurrent callers share one disposal and its outcome; a later one succeeds.
+    /// Ends all VMs, then the process. Concurrent callers share one disposal and its outcome; a later one
+    /// succeeds.
     ///
     /// The handle ends disposed, whatever went wrong on the way (sidecar-lifecycle.md 10).
     package var dispose: Steps<Void> {
         Steps.begin { [self] in
-            enum Entry { case over, join(Latch<Result<Void, ClientError>>), begin(Latch<Result<Void, ClientError>>) }
+            enum Entry {
+                case over
+                case join(Latch<Result<Void, ClientError>>)
+                case begin(Latch<Result<Void, ClientError>>)
+            }
             let entry = withState { state -> Entry in
                 if state.phase == .disposed { return .over }
                 if let disposal = state.disposal { return .join(disposal) }
@@ -38,7 +43,9 @@ extension Sidecar {
     }
 
     private static func outcome(of disposal: Latch<Result<Void, ClientError>>) -> Steps<Void> {
-        Steps<Result<Void, ClientError>>.wait(for: disposal).map { result throws(ClientError) in try result.get() }
+        Steps<Result<Void, ClientError>>.wait(for: disposal).map { result throws(ClientError) in
+            try result.get()
+        }
     }
 
     private var disposing: Steps<Void> {
@@ -63,7 +70,8 @@ extension Sidecar {
     private static func finish(_ creations: [CreationInProgress]) -> Steps<Void> {
         .forEach(creations) { creation in
             .wait(
-                for: creation.finished, atMost: creationsWait,
+                for: creation.finished,
+                atMost: creationsWait,
                 timeout: ClientError(.timeout, "a VM creation did not end")
             ).recover { _ in .done(()) }
         }
@@ -85,7 +93,12 @@ extension Sidecar {
     /// What is still up is closed; what closes already is waited for.
     private var closeConnection: Steps<Void> {
         Steps.begin { [self] in
-            enum Left { case nothing, close(Connection), wait(Connection), attempt(ConnectAttempt) }
+            enum Left {
+                case nothing
+                case close(Connection)
+                case wait(Connection)
+                case attempt(ConnectAttempt)
+            }
             let left = withState { state -> Left in
                 switch state.slot {
                 case .empty: return .nothing
@@ -100,7 +113,9 @@ extension Sidecar {
             case .nothing: return .done(())
             case .attempt(let attempt):
                 attempt.run.interrupt(Self.leaseError(id, .disposing))
-                return Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).then { [self] _ in closeConnection }
+                return Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).then { [self] _ in
+                    closeConnection
+                }
             case .wait(let connection): return Steps.wait(for: connection.ended).map { _ in }
             case .close(let connection):
                 connection.close()

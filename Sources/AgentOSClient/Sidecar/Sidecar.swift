@@ -18,10 +18,11 @@ package final class Sidecar: Sendable {
     package let options: SidecarOptions
     let placement: Placement
     private let state: Lock<SidecarState> = Lock(SidecarState())
-    /// Phase and VM count of one moment, readable without the lock: also in a forked child, where it may be held for
-    /// ever.
+    /// Phase and VM count of one moment, readable without the lock: also in a forked child, where it may be
+    /// held for ever.
     private let summary: Atomic<UInt64> = Atomic(0)
-    private let observers: Lock<(next: UInt64, list: [(id: UInt64, observer: @Sendable (SidecarEvent) -> Void)])> = Lock((1, []))
+    private let observers:
+        Lock<(next: UInt64, list: [(id: UInt64, observer: @Sendable (SidecarEvent) -> Void)])> = Lock((1, []))
 
     init(id: String, placement: Placement, options: SidecarOptions) {
         self.id = id
@@ -54,7 +55,8 @@ package final class Sidecar: Sendable {
             .members([
                 "sidecarId": .string(id), "placement": placement.json, "state": .string(phase.rawValue),
                 "activeVmCount": .integer(Int64(summary & 0xFFFF_FFFF)),
-            ]))
+            ])
+        )
     }
 
     /// What goes on behind the handle, for diagnostics.
@@ -68,10 +70,14 @@ package final class Sidecar: Sendable {
                 "processId": connection?.processID.map { .integer(Int64($0)) },
                 "connectionId": connection.map { .string($0.connectionID) },
                 "wireSidecarId": connection?.sidecarID.map { .string($0) },
-                "maxFrameBytes": number(connection?.maximumFrameSize), "lateAnswers": number(counters?.lateAnswers),
-                "unknownAnswers": number(counters?.unknownAnswers), "unknownEvents": number(counters?.unknownEvents),
-                "lateCallbackAnswers": number(channel?.expiredFrames), "queuedBytes": number(channel?.queuedBytes),
-            ]))
+                "maxFrameBytes": number(connection?.maximumFrameSize),
+                "lateAnswers": number(counters?.lateAnswers),
+                "unknownAnswers": number(counters?.unknownAnswers),
+                "unknownEvents": number(counters?.unknownEvents),
+                "lateCallbackAnswers": number(channel?.expiredFrames),
+                "queuedBytes": number(channel?.queuedBytes),
+            ])
+        )
     }
 
     package var isDisposed: Bool { withState { $0.phase == .disposed } }
@@ -98,7 +104,8 @@ package final class Sidecar: Sendable {
 
     // MARK: The connection
 
-    /// A use of the connection: of the one that is up, or of a new process. Concurrent callers share one attempt.
+    /// A use of the connection: of the one that is up, or of a new process. Concurrent callers share one
+    /// attempt.
     var acquire: Steps<ConnectionUse> {
         .loop(()) { [self] _ throws(ClientError) in
             enum Decision {
@@ -133,7 +140,8 @@ package final class Sidecar: Sendable {
             case .use(let connection): return .done(.done(ConnectionUse(connection, of: self)))
             case .again: return .done(.again(()))
             case .refuse(let phase): throw Self.leaseError(id, phase)
-            case .afterClosing(let connection): return Steps<TransportEnd>.wait(for: connection.ended).map { _ in .again(()) }
+            case .afterClosing(let connection):
+                return Steps<TransportEnd>.wait(for: connection.ended).map { _ in .again(()) }
             case .wait(let attempt, let isNew):
                 if isNew { start(attempt) }
                 return wait(for: attempt).map { .done($0) }
@@ -142,13 +150,14 @@ package final class Sidecar: Sendable {
     }
 
     private func wait(for attempt: ConnectAttempt) -> Steps<ConnectionUse> {
-        Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).map { [self] result throws(ClientError) in
+        Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).map {
+            [self] result throws(ClientError) in
             ConnectionUse(try result.get(), of: self)
         }.recover { [self] error in leave(attempt, error) }
     }
 
-    /// Somebody stops waiting for an attempt: its claim is given back. When nobody waits any more the attempt is ended;
-    /// if it has succeeded just now, its connection is released.
+    /// Somebody stops waiting for an attempt: its claim is given back. When nobody waits any more the attempt
+    /// is ended; if it has succeeded just now, its connection is released.
     private func leave(_ attempt: ConnectAttempt, _ error: ClientError) -> Steps<ConnectionUse> {
         enum Left { case others, nobody, settled }
         let left = withState { state -> Left in
@@ -164,7 +173,8 @@ package final class Sidecar: Sendable {
             attempt.run.interrupt(.cancelled)
             return .fail(error)
         case .settled:
-            return Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).shielded.then { [self] result in
+            return Steps<Result<Connection, ClientError>>.wait(for: attempt.outcome).shielded.then {
+                [self] result in
                 guard case .success(let connection) = result else { return .fail(error) }
                 return release(connection).recover { _ in .done(()) }.then { .fail(error) }
             }
@@ -230,7 +240,8 @@ package final class Sidecar: Sendable {
             // It died before it was asked to end: everybody concerned has been told.
             guard case .disposed = connection.failed.value?.cause else { return }
             let stderr = end.standardError
-            let text = "native sidecar exited with code \(code)" + (stderr.isEmpty ? "" : "\nstderr:\n\(stderr)")
+            let text =
+                "native sidecar exited with code \(code)" + (stderr.isEmpty ? "" : "\nstderr:\n\(stderr)")
             throw ClientError(.sidecar, text) { ($0.exitCode, $0.standardError) = (code, stderr) }
         }
     }
@@ -249,7 +260,8 @@ package final class Sidecar: Sendable {
 
     // MARK: Observers
 
-    /// Tells `observer` what happens from now on. It is called by whoever reads: it must not wait or call out.
+    /// Tells `observer` what happens from now on. It is called by whoever reads: it must not wait or call
+    /// out.
     package func observe(_ observer: @escaping @Sendable (SidecarEvent) -> Void) -> UInt64 {
         let id = observers.withLock { observers in
             defer { observers.next += 1 }

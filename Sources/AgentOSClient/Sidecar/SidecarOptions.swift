@@ -18,7 +18,9 @@ package struct SidecarOptions: Sendable {
         }
         let directories = try object.list("hostDirectories") { (value, place) throws(ClientError) in
             let path = try ConfigurationObject.string(value, place)
-            guard path.utf8.first == UInt8(ascii: "/"), HostFile.isDirectory(path), let real = HostFile.realPath(path) else {
+            guard path.utf8.first == UInt8(ascii: "/"), HostFile.isDirectory(path),
+                let real = HostFile.realPath(path)
+            else {
                 throw .invalid("\(place): host directory not found: \(path)")
             }
             return real
@@ -30,9 +32,11 @@ package struct SidecarOptions: Sendable {
         let object = try ConfigurationObject(
             document: document,
             allowed: [
-                "sidecarId", "command", "env", "cwd", "authToken", "deadlines", "unresponsiveMs", "stopGraceMs", "hostPaths",
+                "sidecarId", "command", "env", "cwd", "authToken", "deadlines", "unresponsiveMs",
+                "stopGraceMs", "hostPaths",
                 "fileGuards", "sandbox",
-            ])
+            ]
+        )
         sidecarID = try object.string("sidecarId")
         connection.command = try object.strings("command")
         if let command = connection.command {
@@ -46,13 +50,17 @@ package struct SidecarOptions: Sendable {
         connection.environment = try object.environment("env")
         connection.directory = try object.string("cwd")
         if let token = try object.string("authToken") {
-            guard !token.isEmpty else { throw .invalid("authToken: must not be empty; it would end the sidecar") }
+            guard !token.isEmpty else {
+                throw .invalid("authToken: must not be empty; it would end the sidecar")
+            }
             connection.authToken = token
         }
         if let limits = try object.object("deadlines", allowed: nil) {
             for entry in limits.all {
                 guard entry.name == "default" || RequestLimits.types.contains(entry.name) else {
-                    throw .invalid("\(limits.place(entry.name)): no such request type; \"default\" is for all others")
+                    throw .invalid(
+                        "\(limits.place(entry.name)): no such request type; \"default\" is for all others"
+                    )
                 }
                 guard let nanoseconds = try limits.milliseconds(entry.name) else { continue }
                 if entry.name == "default" {
@@ -62,7 +70,9 @@ package struct SidecarOptions: Sendable {
                 }
             }
         }
-        if let value = try object.milliseconds("unresponsiveMs") { connection.unresponsiveNanoseconds = value }
+        if let value = try object.milliseconds("unresponsiveMs") {
+            connection.unresponsiveNanoseconds = value
+        }
         if let value = try object.milliseconds("stopGraceMs") { connection.stopGraceNanoseconds = value }
         connection.isRemote = try object.choice("hostPaths", ["local": false, "remote": true]) ?? false
         fileGuards = try object.choice("fileGuards", ["on": true, "off": false]) ?? true

@@ -37,13 +37,16 @@ package final class SidecarPool: Sendable {
             }
             return Steps<[ClientError]>.loop((index: 0, errors: [ClientError]())) { state in
                 guard state.index < all.count else { return .done(.done(state.errors)) }
-                return all[state.index].dispose.map { .again((state.index + 1, state.errors)) }.recover { error in
+                return all[state.index].dispose.map { .again((state.index + 1, state.errors)) }.recover {
+                    error in
                     .done(.again((state.index + 1, state.errors + [error])))
                 }
             }.map { errors throws(ClientError) in
                 guard !errors.isEmpty else { return }
                 let text = errors.map(\.batchMessage).joined(separator: "; ")
-                throw ClientError(.aggregate, "failed to dispose shared sidecars: \(text)") { $0.parts = errors }
+                throw ClientError(.aggregate, "failed to dispose shared sidecars: \(text)") {
+                    $0.parts = errors
+                }
             }
         }
     }

@@ -18,8 +18,11 @@ final class AliasDirectory: Sendable {
         }
     }
 
-    private func copy(_ alias: (name: String, value: String), from commands: String, _ place: String) throws(ClientError) {
-        for name in [alias.name, alias.value] where name.isEmpty || name.hasPrefix(".") || name.utf8.contains(UInt8(ascii: "/")) {
+    private func copy(_ alias: (name: String, value: String), from commands: String, _ place: String)
+        throws(ClientError)
+    {
+        for name in [alias.name, alias.value]
+        where name.isEmpty || name.hasPrefix(".") || name.utf8.contains(UInt8(ascii: "/")) {
             throw .invalid("\(place).\(alias.name): not the name of a command: \"\(name)\"")
         }
         guard HostFile.copy("\(commands)/\(alias.value)", to: "\(path)/\(alias.name)") else {

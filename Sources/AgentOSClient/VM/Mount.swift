@@ -14,8 +14,11 @@ struct Mount: Sendable {
     /// A directory of the host.
     static func hostDirectory(_ path: String, at guestPath: String, readOnly: Bool = true) -> Mount {
         Mount(
-            path: guestPath, plugin: "host_dir",
-            configuration: .members(["hostPath": .string(path), "readOnly": .bool(readOnly)]), isReadOnly: readOnly)
+            path: guestPath,
+            plugin: "host_dir",
+            configuration: .members(["hostPath": .string(path), "readOnly": .bool(readOnly)]),
+            isReadOnly: readOnly
+        )
     }
 
     init(path: String, plugin: String, configuration: JSONValue, isReadOnly: Bool) {
@@ -28,19 +31,30 @@ struct Mount: Sendable {
     /// `{path, plugin: {id, config?}, readOnly?}`. `checksHost`: the sidecar runs on this machine.
     init(configuration value: JSONValue, place: String, checksHost: Bool) throws(ClientError) {
         let object = try ConfigurationObject(value, path: place, allowed: ["path", "plugin", "readOnly"])
-        guard let given = try object.string("path") else { throw .invalid("\(object.place("path")): missing") }
+        guard let given = try object.string("path") else {
+            throw .invalid("\(object.place("path")): missing")
+        }
         guard let plugin = try object.object("plugin", allowed: ["id", "config"]) else {
             throw .invalid("\(object.place("plugin")): missing")
         }
-        guard let id = try plugin.string("id"), !id.isEmpty else { throw .invalid("\(plugin.place("id")): missing") }
+        guard let id = try plugin.string("id"), !id.isEmpty else {
+            throw .invalid("\(plugin.place("id")): missing")
+        }
         let checked: GuestPath
-        do { checked = try GuestPath(given) } catch { throw .invalid("\(object.place("path")): \(error.message)") }
+        do { checked = try GuestPath(given) } catch {
+            throw .invalid("\(object.place("path")): \(error.message)")
+        }
         guard !checked.isRoot else { throw .guest("EINVAL", "cannot mount over root") }
         let configuration = plugin.value("config") ?? .object([])
-        guard case .object = configuration else { throw .invalid("\(plugin.place("config")): expected an object") }
+        guard case .object = configuration else {
+            throw .invalid("\(plugin.place("config")): expected an object")
+        }
         self.init(
-            path: checked.text, plugin: id, configuration: configuration,
-            isReadOnly: try object.bool("readOnly") ?? false)
+            path: checked.text,
+            plugin: id,
+            configuration: configuration,
+            isReadOnly: try object.bool("readOnly") ?? false
+        )
         self.place = place
         if id == "host_dir" { try checkHostDirectory(place, checksHost) }
     }
@@ -60,8 +74,10 @@ struct Mount: Sendable {
 
     var wire: MountDescriptor {
         MountDescriptor(
-            guestPath: path, readOnly: isReadOnly,
-            plugin: MountPluginDescriptor(id: plugin, config: JSONText(configuration)))
+            guestPath: path,
+            readOnly: isReadOnly,
+            plugin: MountPluginDescriptor(id: plugin, config: JSONText(configuration))
+        )
     }
 
     /// Longest path first: a parent that is listed before its child can never be unmounted (hazard H10).

@@ -10,8 +10,14 @@ struct PermissionPolicy: Sendable {
     /// Everything, in all six domains: what absent permissions mean.
     static let allowAll: PermissionPolicy = PermissionPolicy(
         wire: PermissionsPolicy(
-            fs: .mode(.allow), network: .mode(.allow), childProcess: .mode(.allow),
-            process: .mode(.allow), env: .mode(.allow), tool: .mode(.allow)))
+            fs: .mode(.allow),
+            network: .mode(.allow),
+            childProcess: .mode(.allow),
+            process: .mode(.allow),
+            env: .mode(.allow),
+            tool: .mode(.allow)
+        )
+    )
 
     init(wire: PermissionsPolicy) { self.wire = wire }
 
@@ -25,10 +31,13 @@ struct PermissionPolicy: Sendable {
         var fs: FsPermissionScope?
         if let value = object.value("fs") { fs = try Self.fsScope(value, object.place("fs")) }
         wire = PermissionsPolicy(
-            fs: fs, network: try pattern("network", wireName: "network"),
+            fs: fs,
+            network: try pattern("network", wireName: "network"),
             childProcess: try pattern("childProcess", wireName: "child_process"),
-            process: try pattern("process", wireName: "process"), env: try pattern("env", wireName: "env"),
-            tool: try pattern("tool", wireName: "tool"))
+            process: try pattern("process", wireName: "process"),
+            env: try pattern("env", wireName: "env"),
+            tool: try pattern("tool", wireName: "tool")
+        )
     }
 
     private static func mode(_ value: JSONValue, _ place: String) throws(ClientError) -> PermissionMode {
@@ -46,7 +55,10 @@ struct PermissionPolicy: Sendable {
     }
 
     private static func rules(
-        _ value: JSONValue, _ place: String, _ wireName: String, subjects: String
+        _ value: JSONValue,
+        _ place: String,
+        _ wireName: String,
+        subjects: String
     ) throws(ClientError) -> (fallback: PermissionMode?, rules: [Rule]) {
         let object = try ConfigurationObject(value, path: place, allowed: ["default", "rules"])
         var fallback: PermissionMode?
@@ -67,23 +79,32 @@ struct PermissionPolicy: Sendable {
             }
             defer { index += 1 }
             return Rule(
-                mode: try mode(given, rule.place("mode")), operations: try field("operations", "*"),
-                subjects: try field(subjects, "**"))
+                mode: try mode(given, rule.place("mode")),
+                operations: try field("operations", "*"),
+                subjects: try field(subjects, "**")
+            )
         }
         return (fallback, rules ?? [])
     }
 
-    private static func fsScope(_ value: JSONValue, _ place: String) throws(ClientError) -> FsPermissionScope {
+    private static func fsScope(_ value: JSONValue, _ place: String) throws(ClientError) -> FsPermissionScope
+    {
         if case .string = value { return .mode(try mode(value, place)) }
         let set = try rules(value, place, "fs", subjects: "paths")
         return .ruleSet(
             FsPermissionRuleSet(
                 default: set.fallback,
-                rules: set.rules.map { FsPermissionRule(mode: $0.mode, operations: $0.operations, paths: $0.subjects) }))
+                rules: set.rules.map {
+                    FsPermissionRule(mode: $0.mode, operations: $0.operations, paths: $0.subjects)
+                }
+            )
+        )
     }
 
     private static func patternScope(
-        _ value: JSONValue, _ place: String, _ wireName: String
+        _ value: JSONValue,
+        _ place: String,
+        _ wireName: String
     ) throws(ClientError) -> PatternPermissionScope {
         if case .string = value { return .mode(try mode(value, place)) }
         let set = try rules(value, place, wireName, subjects: "patterns")
@@ -92,7 +113,9 @@ struct PermissionPolicy: Sendable {
                 default: set.fallback,
                 rules: set.rules.map {
                     PatternPermissionRule(mode: $0.mode, operations: $0.operations, patterns: $0.subjects)
-                }))
+                }
+            )
+        )
     }
 
     /// Whether an operation on files is allowed, as far as the policy alone can tell.
@@ -103,8 +126,8 @@ struct PermissionPolicy: Sendable {
         case somewhere(String)
     }
 
-    /// What the sidecar does by itself to bring its own copy of the files back into the guest, under the guest's policy:
-    /// an ephemeral root where one of these is denied ends it (hazard H21).
+    /// What the sidecar does by itself to bring its own copy of the files back into the guest, under the
+    /// guest's policy: an ephemeral root where one of these is denied ends it (hazard H21).
     static let neededByEphemeralRoot = ["write", "create_dir", "symlink"]
 
     func reach(of operation: String) -> Reach {

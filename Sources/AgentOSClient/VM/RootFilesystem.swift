@@ -2,7 +2,8 @@
 internal import AgentOSSystem
 internal import AgentOSWire
 
-/// The root filesystem that a caller asks for (filesystem.md 9.2), checked for everything that would end the sidecar.
+/// The root filesystem that a caller asks for (filesystem.md 9.2), checked for everything that would end the
+/// sidecar.
 struct RootFilesystem: Sendable {
     private enum Layer: Sendable {
         case entries([RootFilesystemEntry])
@@ -21,13 +22,18 @@ struct RootFilesystem: Sendable {
 
     init(_ value: JSONValue, place: String) throws(ClientError) {
         let object = try ConfigurationObject(
-            value, path: place, allowed: ["type", "mode", "disableDefaultBaseLayer", "lowers"])
+            value,
+            path: place,
+            allowed: ["type", "mode", "disableDefaultBaseLayer", "lowers"]
+        )
         _ = try object.choice("type", ["overlay": true])
         let mode = try object.choice("mode", ["ephemeral": false, "read-only": true])
         modeWasGiven = mode != nil
         isReadOnly = mode ?? false
         disablesBase = try object.bool("disableDefaultBaseLayer") ?? false
-        layers = try object.list("lowers") { (value, place) throws(ClientError) in try Self.layer(value, place) } ?? []
+        layers =
+            try object.list("lowers") { (value, place) throws(ClientError) in try Self.layer(value, place) }
+            ?? []
     }
 
     private static func layer(_ value: JSONValue, _ place: String) throws(ClientError) -> Layer {
@@ -50,8 +56,8 @@ struct RootFilesystem: Sendable {
         return .entries(entries.reversed())
     }
 
-    /// The wire form: the caller's lowers merged into one, so that a path comes once and the first occurrence wins
-    /// (hazard H5), and behind it one lower of ours.
+    /// The wire form: the caller's lowers merged into one, so that a path comes once and the first occurrence
+    /// wins (hazard H5), and behind it one lower of ours.
     func descriptor(readOnly: Bool, generated: [RootFilesystemEntry]) -> RootFilesystemDescriptor {
         var seen: Set<ByteKey> = []
         var merged: [RootFilesystemEntry] = []
@@ -67,12 +73,17 @@ struct RootFilesystem: Sendable {
         let ours = generated.filter { !seen.contains(ByteKey($0.path)) }
         lowers.append(.snapshot(SnapshotRootFilesystemLower(entries: ours)))
         return RootFilesystemDescriptor(
-            mode: readOnly ? .readOnly : .ephemeral, disableDefaultBaseLayer: disablesBase, lowers: lowers)
+            mode: readOnly ? .readOnly : .ephemeral,
+            disableDefaultBaseLayer: disablesBase,
+            lowers: lowers
+        )
     }
 
-    /// Entries that are not in the base (vm.md 6.2): the instructions, and what cannot be added to a root once it is
-    /// read-only.
-    func generatedEntries(readOnly: Bool, instructions: String, commands: [String], mountPoints: [String]) -> [RootFilesystemEntry] {
+    /// Entries that are not in the base (vm.md 6.2): the instructions, and what cannot be added to a root
+    /// once it is read-only.
+    func generatedEntries(readOnly: Bool, instructions: String, commands: [String], mountPoints: [String])
+        -> [RootFilesystemEntry]
+    {
         let hasBase = !disablesBase || layers.contains { if case .base = $0 { true } else { false } }
         var entries: [RootFilesystemEntry] = [.directory("/"), .directory("/etc/agentos")]
         entries.append(.file(BaseImage.instructionsPath, instructions, mode: 0o644))

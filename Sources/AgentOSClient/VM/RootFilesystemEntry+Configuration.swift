@@ -9,8 +9,15 @@ extension RootFilesystemEntry {
 
     static func file(_ path: String, _ text: String, mode: UInt32) -> RootFilesystemEntry {
         RootFilesystemEntry(
-            path: path, kind: .file, mode: mode, uid: 0, gid: 0, content: text, encoding: .utf8,
-            executable: mode & 0o111 != 0)
+            path: path,
+            kind: .file,
+            mode: mode,
+            uid: 0,
+            gid: 0,
+            content: text,
+            encoding: .utf8,
+            executable: mode & 0o111 != 0
+        )
     }
 
     /// One entry of a snapshot export (filesystem.md 9.1). Errors name the entry by its path.
@@ -18,21 +25,33 @@ extension RootFilesystemEntry {
         let path = value["path"]?.stringValue ?? "?"
         let place = "\(lower) entry \(path)"
         let object = try ConfigurationObject(
-            value, path: place, allowed: ["path", "type", "mode", "uid", "gid", "content", "encoding", "target"])
+            value,
+            path: place,
+            allowed: ["path", "type", "mode", "uid", "gid", "content", "encoding", "target"]
+        )
         guard let path = try object.string("path") else { throw .invalid("\(place): path is missing") }
         let kind = try object.choice(
             "type",
-            ["file": RootFilesystemEntryKind.file, "directory": .directory, "symlink": .symlink])
+            ["file": RootFilesystemEntryKind.file, "directory": .directory, "symlink": .symlink]
+        )
         guard let kind else { throw .invalid("\(place): type is missing") }
         try Self.checkPath(path, kind, place)
         let mode = try object.string("mode").map { (text) throws(ClientError) in try Self.mode(text, place) }
         let owner = Int64(UInt32.max)
         self.init(
-            path: path, kind: kind, mode: mode, uid: try object.integer("uid", in: 0...owner).map { UInt32($0) },
-            gid: try object.integer("gid", in: 0...owner).map { UInt32($0) }, content: try object.string("content"),
+            path: path,
+            kind: kind,
+            mode: mode,
+            uid: try object.integer("uid", in: 0...owner).map { UInt32($0) },
+            gid: try object.integer("gid", in: 0...owner).map { UInt32($0) },
+            content: try object.string("content"),
             encoding: try object.choice(
-                "encoding", ["utf8": RootFilesystemEntryEncoding.utf8, "base64": .base64]),
-            target: try object.string("target"), executable: kind == .file && (mode ?? 0) & 0o111 != 0)
+                "encoding",
+                ["utf8": RootFilesystemEntryEncoding.utf8, "base64": .base64]
+            ),
+            target: try object.string("target"),
+            executable: kind == .file && (mode ?? 0) & 0o111 != 0
+        )
         if kind == .symlink, target == nil { throw .invalid("\(place): a symlink needs a target") }
         if let target, target.isEmpty || target.utf8.contains(0) {
             throw .invalid("\(place): target is empty or contains a NUL byte")
@@ -43,7 +62,9 @@ extension RootFilesystemEntry {
     }
 
     /// Each of these would end the sidecar (hazard H3).
-    private static func checkPath(_ path: String, _ kind: RootFilesystemEntryKind, _ place: String) throws(ClientError) {
+    private static func checkPath(_ path: String, _ kind: RootFilesystemEntryKind, _ place: String)
+        throws(ClientError)
+    {
         let checked: GuestPath
         do { checked = try GuestPath(path) } catch { throw .invalid("\(place): \(error.message)") }
         guard !checked.hasTrailingSlash else { throw .invalid("\(place): path ends with a slash") }

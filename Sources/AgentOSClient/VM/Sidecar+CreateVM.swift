@@ -3,8 +3,8 @@ internal import AgentOSSystem
 internal import AgentOSWire
 
 extension Sidecar {
-    /// Creates a VM: the handle's process is started if there is none, and a failure at any step leaves nothing
-    /// behind (vm.md 2).
+    /// Creates a VM: the handle's process is started if there is none, and a failure at any step leaves
+    /// nothing behind (vm.md 2).
     package func createVM(_ configuration: VMConfiguration) -> Steps<VM> {
         Steps { [self] run, end in
             let creation = CreationInProgress(run)
@@ -30,7 +30,13 @@ extension Sidecar {
         let connection = use.connection
         return connection.session(placement.wire).then { sessionID in
             connection.createVM(configuration, sessionID: sessionID).then { [self] record in
-                let vm = VM(sidecar: self, use: use, sessionID: sessionID, record: record, configuration: configuration)
+                let vm = VM(
+                    sidecar: self,
+                    use: use,
+                    sessionID: sessionID,
+                    record: record,
+                    configuration: configuration
+                )
                 return connection.waitUntilReady(record, configuration.readyNanoseconds).then {
                     vm.configure
                 }.map { [self] () throws(ClientError) in
@@ -70,7 +76,8 @@ extension Connection {
     /// The answer is waited for whatever happens: a VM that came into being must be known, to be ended.
     func createVM(_ configuration: VMConfiguration, sessionID: String) -> Steps<VMRecord> {
         let owner = OwnershipScope.session(SessionOwnership(connectionId: connectionID, sessionId: sessionID))
-        let request = requestSteps(.createVm(configuration.createRequest), owner) { [router] body -> VMRecord? in
+        let request = requestSteps(.createVm(configuration.createRequest), owner) {
+            [router] body -> VMRecord? in
             if case .payload(.vmCreated(let response)) = body { return router.record(of: response.vmId) }
             return nil
         }
@@ -84,7 +91,8 @@ extension Connection {
     /// The stored state first, so that no event can be missed (vm.md 3).
     func waitUntilReady(_ record: VMRecord, _ nanoseconds: UInt64) -> Steps<Void> {
         Steps<VMRecord.Readiness>.wait(
-            for: record.readiness, atMost: nanoseconds,
+            for: record.readiness,
+            atMost: nanoseconds,
             timeout: ClientError(.timeout, "timed out waiting for the VM to become ready")
         ).map { readiness throws(ClientError) in
             switch readiness {
@@ -93,7 +101,9 @@ extension Connection {
                 throw ClientError(.sidecar, "VM \(record.vmID) became \(state.jsonName) before it was ready")
             case .failed(let cause):
                 let start = "sidecar transport disconnected: "
-                let text = cause.message.hasPrefix(start) ? String(cause.message.dropFirst(start.count)) : cause.message
+                let text =
+                    cause.message.hasPrefix(start)
+                    ? String(cause.message.dropFirst(start.count)) : cause.message
                 throw ClientError(.sidecar, "sidecar transport closed before the VM became ready: \(text)") {
                     $0 = cause.detail
                 }

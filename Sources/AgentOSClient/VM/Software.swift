@@ -19,15 +19,22 @@ struct Software: Sendable {
     /// Commands of the package under other names.
     let aliases: AliasDirectory?
 
-    init(configuration value: JSONValue, place: String, modules: String?, checksHost: Bool) throws(ClientError) {
+    init(configuration value: JSONValue, place: String, modules: String?, checksHost: Bool)
+        throws(ClientError)
+    {
         let object = try ConfigurationObject(
-            value, path: place, allowed: ["package", "version", "kind", "permissions", "aliases"])
+            value,
+            path: place,
+            allowed: ["package", "version", "kind", "permissions", "aliases"]
+        )
         guard let package = try object.string("package"), !package.isEmpty else {
             throw .invalid("\(object.place("package")): missing or empty")
         }
         _ = try object.string("version")
         self.package = package
-        kind = try object.choice("kind", ["wasm-commands": Kind.commands, "agent": .agent, "tool": .tool]) ?? .commands
+        kind =
+            try object.choice("kind", ["wasm-commands": Kind.commands, "agent": .agent, "tool": .tool])
+            ?? .commands
         let isPath = package.utf8.first == UInt8(ascii: "/")
         let folder = "\(modules ?? HostFile.absolute("."))/node_modules"
         let wanted = isPath ? package : "\(folder)/\(package)"
@@ -58,14 +65,20 @@ struct Software: Sendable {
     }
 
     private static func moduleName(_ root: String, _ package: String) throws(ClientError) -> String {
-        let manifest = HostFile.contents("\(root)/package.json", limit: 1 << 20).flatMap { try? JSONReader.parse($0) }
-        guard let name = manifest?["name"]?.stringValue, !name.isEmpty, !name.hasPrefix("."), !name.containsBytes(of: "..") else {
+        let manifest = HostFile.contents("\(root)/package.json", limit: 1 << 20).flatMap {
+            try? JSONReader.parse($0)
+        }
+        guard let name = manifest?["name"]?.stringValue, !name.isEmpty, !name.hasPrefix("."),
+            !name.containsBytes(of: "..")
+        else {
             throw .invalid("Package at \(root) is missing a valid name")
         }
         return name
     }
 
-    private static func tiers(_ object: ConfigurationObject) throws(ClientError) -> [(command: String, tier: WasmPermissionTier)] {
+    private static func tiers(_ object: ConfigurationObject) throws(ClientError) -> [(
+        command: String, tier: WasmPermissionTier
+    )] {
         let names: [(String, WasmPermissionTier)] = [
             ("full", .full), ("readWrite", .readWrite), ("readOnly", .readOnly), ("isolated", .isolated),
         ]
@@ -89,14 +102,18 @@ struct Software: Sendable {
 enum ModuleMounts {
     static let guestFolder = "/root/node_modules"
 
-    /// Declared by us, so that the sidecar does not walk the directory: a dangling link would end it (vm.md 7.1).
+    /// Declared by us, so that the sidecar does not walk the directory: a dangling link would end it (vm.md
+    /// 7.1).
     static func mounts(below directory: String) -> [Mount] {
         let folder = "\(directory)/node_modules"
         guard HostFile.isDirectory(folder), let names = HostFile.names(in: folder) else { return [] }
         var mounts = [
             Mount(
-                path: guestFolder, plugin: "module_access", configuration: .members(["hostPath": .string(folder)]),
-                isReadOnly: true)
+                path: guestFolder,
+                plugin: "module_access",
+                configuration: .members(["hostPath": .string(folder)]),
+                isReadOnly: true
+            )
         ]
         for name in names where !name.hasPrefix(".") {
             if name.hasPrefix("@"), !HostFile.isLink("\(folder)/\(name)") {
@@ -107,7 +124,9 @@ enum ModuleMounts {
         }
         func add(_ name: String) {
             let path = "\(folder)/\(name)"
-            guard HostFile.isLink(path), let real = HostFile.realPath(path), HostFile.isDirectory(real) else { return }
+            guard HostFile.isLink(path), let real = HostFile.realPath(path), HostFile.isDirectory(real) else {
+                return
+            }
             mounts.append(.hostDirectory(real, at: "\(guestFolder)/\(name)"))
         }
         return mounts

@@ -7,7 +7,9 @@ extension VM {
     package func reconfigure(_ configuration: VMConfiguration) throws(ClientError) -> Steps<Void> {
         try check()
         for mount in mounts.withLock({ $0 }) where mount.plugin == "memory" {
-            let stays = configuration.mounts.contains { $0.path.hasSameBytes(as: mount.path) && $0.plugin == "memory" }
+            let stays = configuration.mounts.contains {
+                $0.path.hasSameBytes(as: mount.path) && $0.plugin == "memory"
+            }
             // Its files would appear in the root (hazard H11).
             guard stays else {
                 throw .guest("EBUSY", "a memory mount cannot be taken away: \(mount.path)")
@@ -20,7 +22,9 @@ extension VM {
                 throw .guest("EROFS", "a read-only root cannot get the new command \(new)")
             }
         } else if configuration.hasPermissions, configuration.isReadOnly {
-            throw .invalid("permissions.fs: a policy that denies write needs a VM with a read-only root; here it would end the sidecar")
+            throw .invalid(
+                "permissions.fs: a policy that denies write needs a VM with a read-only root; here it would end the sidecar"
+            )
         }
         var request = configuration.configureRequest
         if !configuration.hasPermissions { request.permissions = nil }
@@ -36,7 +40,10 @@ extension VM {
             guard error.kind == .kernel else { throw error }
             // What was mounted before the failing one can never be unmounted again (hazard H10).
             return shutdown.recover { _ in .done(()) }.map { () throws(ClientError) in
-                throw ClientError(.kernel, "\(error.message) (the VM was shut down: it cannot be configured again)") {
+                throw ClientError(
+                    .kernel,
+                    "\(error.message) (the VM was shut down: it cannot be configured again)"
+                ) {
                     $0 = error.detail
                 }
             }

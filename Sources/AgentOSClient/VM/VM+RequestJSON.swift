@@ -2,7 +2,8 @@
 internal import AgentOSSystem
 internal import AgentOSWire
 
-/// The escape hatch: any request of the protocol in its JSON form, through our own functions where there is one.
+/// The escape hatch: any request of the protocol in its JSON form, through our own functions where there is
+/// one.
 extension VM {
     private static let ownFunctions: KeyValuePairs<String, String> = [
         "authenticate": "aos_sidecar_connect", "open_session": "aos_vm_create", "create_vm": "aos_vm_create",
@@ -15,9 +16,13 @@ extension VM {
     package func requestJSON(_ document: String) throws(ClientError) -> Steps<String> {
         try check()
         let value: JSONValue
-        do { value = try JSONReader.parse(document) } catch { throw .invalid("request_json: invalid JSON: \(error.text)") }
+        do { value = try JSONReader.parse(document) } catch {
+            throw .invalid("request_json: invalid JSON: \(error.text)")
+        }
         let payload: RequestPayload
-        do { payload = try RequestPayload(json: value) } catch { throw .invalid("request_json: \(error.text)") }
+        do { payload = try RequestPayload(json: value) } catch {
+            throw .invalid("request_json: \(error.text)")
+        }
         if let function = Self.ownFunctions.first(where: { $0.key == payload.typeName })?.value {
             throw ClientError(.unsupported, "request_json: \(payload.typeName) is what \(function) is for") {
                 $0.request = payload.typeName
@@ -30,9 +35,13 @@ extension VM {
             return killRequest(call.processId, signal).map {
                 Self.text(.processKilled(ProcessKilledResponse(processId: call.processId)))
             }
-        case .getProcessSnapshot, .getSignalState, .getZombieTimerCount, .findListener, .findBoundUdp: return raw(payload)
+        case .getProcessSnapshot, .getSignalState, .getZombieTimerCount, .findListener, .findBoundUdp:
+            return raw(payload)
         default:
-            throw ClientError(.unsupported, "request_json: \(payload.typeName) is not offered in this version") {
+            throw ClientError(
+                .unsupported,
+                "request_json: \(payload.typeName) is not offered in this version"
+            ) {
                 $0.request = payload.typeName
             }
         }
@@ -50,9 +59,12 @@ extension VM {
     /// Through the operation that is guarded.
     private func fileCall(_ call: GuestFilesystemCallRequest) throws(ClientError) -> Steps<String> {
         switch call.operation {
-        case .readFile: return readFile(call.path).map { Self.text(.guestFilesystemResult(Self.content($0, call))) }
+        case .readFile:
+            return readFile(call.path).map { Self.text(.guestFilesystemResult(Self.content($0, call))) }
         case .writeFile:
-            return writeFile(call.path, try Self.bytes(call)).map { Self.text(.guestFilesystemResult(Self.plain(call))) }
+            return writeFile(call.path, try Self.bytes(call)).map {
+                Self.text(.guestFilesystemResult(Self.plain(call)))
+            }
         case .exists:
             return exists(call.path).map { exists in
                 var response = Self.plain(call)
@@ -73,7 +85,9 @@ extension VM {
             }
         case .createDir, .mkdir:
             let recursive = call.operation == .mkdir && call.recursive
-            return makeDirectory(call.path, recursive: recursive).map { Self.text(.guestFilesystemResult(Self.plain(call))) }
+            return makeDirectory(call.path, recursive: recursive).map {
+                Self.text(.guestFilesystemResult(Self.plain(call)))
+            }
         case .removeFile, .removeDir:
             let wantsDirectory = call.operation == .removeDir
             return removeOne(call.path, directory: wantsDirectory).map {
@@ -91,7 +105,9 @@ extension VM {
             }
         default:
             throw ClientError(
-                .unsupported, "request_json: the file operation \(call.operation.jsonName) is not offered in this version")
+                .unsupported,
+                "request_json: the file operation \(call.operation.jsonName) is not offered in this version"
+            )
         }
     }
 
@@ -99,7 +115,9 @@ extension VM {
         GuestFilesystemResultResponse(operation: call.operation, path: call.path)
     }
 
-    private static func content(_ block: ByteBlock, _ call: GuestFilesystemCallRequest) -> GuestFilesystemResultResponse {
+    private static func content(_ block: ByteBlock, _ call: GuestFilesystemCallRequest)
+        -> GuestFilesystemResultResponse
+    {
         let encoded = EncodedContent(block.bytes)
         var response = plain(call)
         response.content = String(decoding: encoded.text, as: UTF8.self)

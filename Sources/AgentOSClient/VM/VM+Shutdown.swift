@@ -14,8 +14,8 @@ extension VM {
         static let disposeFromCall = 10 * second
     }
 
-    /// Ends the VM, and with the last one the process. Concurrent callers share one shutdown and its outcome; a later
-    /// one succeeds (vm.md 12).
+    /// Ends the VM, and with the last one the process. Concurrent callers share one shutdown and its outcome;
+    /// a later one succeeds (vm.md 12).
     package var shutdown: Steps<Void> {
         Steps.begin { [self] in
             guard let (latch, isFirst) = beginShutdown() else { return .done(()) }
@@ -49,8 +49,8 @@ extension VM {
         }
     }
 
-    /// SIGTERM to all, SIGKILL each second to what is left after the first, until all have ended or time is over:
-    /// a VM with live programs can often not be disposed at all (hazard X8).
+    /// SIGTERM to all, SIGKILL each second to what is left after the first, until all have ended or time is
+    /// over: a VM with live programs can often not be disposed at all (hazard X8).
     private var endProcesses: Steps<Void> {
         Steps.begin { [self] in
             let processes = record.processes
@@ -58,9 +58,13 @@ extension VM {
             for process in processes { send(.terminate, to: process) }
             return .loop((waited: UInt64(0), isFirst: true)) { [self] state in
                 let alive = processes.filter { !$0.hasEnded }
-                guard !alive.isEmpty, state.waited < Times.processes, connection.isUsable else { return .done(.done(())) }
+                guard !alive.isEmpty, state.waited < Times.processes, connection.isUsable else {
+                    return .done(.done(()))
+                }
                 if !state.isFirst { for process in alive { send(.kill, to: process) } }
-                return Self.waitForEnds(alive, Times.beforeKill).map { .again((state.waited + Times.beforeKill, false)) }
+                return Self.waitForEnds(alive, Times.beforeKill).map {
+                    .again((state.waited + Times.beforeKill, false))
+                }
             }
         }
     }
@@ -69,7 +73,9 @@ extension VM {
         let deadline = MonotonicTime.now.adding(nanoseconds)
         return .forEach(processes) { process in
             Steps<ProcessEnd>.wait(
-                for: process.end, atMost: max(deadline.since(.now), 1), timeout: ClientError(.timeout, "")
+                for: process.end,
+                atMost: max(deadline.since(.now), 1),
+                timeout: ClientError(.timeout, "")
             ).map { _ in }.recover { _ in .done(()) }
         }
     }
@@ -78,7 +84,9 @@ extension VM {
     private var disposeOnWire: Steps<ClientError?> {
         let limit = max(connection.options.limits.limit(of: "dispose_vm"), 1)
         return disposeWithin(limit).recover { [self] error in
-            guard error.kind == .kernel, error.message.containsBytes(of: "failed to terminate active guest executions") else {
+            guard error.kind == .kernel,
+                error.message.containsBytes(of: "failed to terminate active guest executions")
+            else {
                 return .fail(error)
             }
             return killAll.then { [self] in disposeWithin(limit) }
@@ -87,7 +95,9 @@ extension VM {
             return nil
         }.recover { [self] error in
             // Gone already, or nobody there to ask: that is what was wanted.
-            if error.message.containsBytes(of: "unknown sidecar VM") || error.kind == .sidecar || error.kind == .disposed {
+            if error.message.containsBytes(of: "unknown sidecar VM") || error.kind == .sidecar
+                || error.kind == .disposed
+            {
                 return .done(nil)
             }
             // A VM that cannot be ended stays; if nobody else uses the process, ending that frees all of it.
@@ -117,7 +127,9 @@ extension VM {
             if case .payload(.processSnapshot(let response)) = body { return response.processes }
             return nil
         }.then { [self] entries in
-            let alive = entries.filter { $0.status != .exited && !$0.processId.utf8.contains(UInt8(ascii: "/")) }
+            let alive = entries.filter {
+                $0.status != .exited && !$0.processId.utf8.contains(UInt8(ascii: "/"))
+            }
             return .forEach(alive) { [self] entry in
                 killRequest(entry.processId, .kill).recover { _ in .done(()) }
             }

@@ -31,7 +31,13 @@ package final class VM: Sendable {
     /// Names of processes on the wire count up in each VM.
     let processNumbers: ProcessNumbers = ProcessNumbers()
 
-    init(sidecar: Sidecar, use: ConnectionUse, sessionID: String, record: VMRecord, configuration: VMConfiguration) {
+    init(
+        sidecar: Sidecar,
+        use: ConnectionUse,
+        sessionID: String,
+        record: VMRecord,
+        configuration: VMConfiguration
+    ) {
         self.sidecar = sidecar
         self.use = use
         connection = use.connection
@@ -40,7 +46,8 @@ package final class VM: Sendable {
         self.configuration = configuration
         mounts = Lock(configuration.mounts)
         ownership = .vm(
-            VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID))
+            VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID)
+        )
         record.observeLoss { [weak self] error in self?.lost(error) }
     }
 
@@ -52,7 +59,9 @@ package final class VM: Sendable {
     private func lost(_ cause: ClientError) {
         state.withLock { state in
             guard state.loss == nil, case .ready = state.phase else { return }
-            state.loss = ClientError(.sidecar, "VM \(record.vmID) is lost: \(cause.message)") { $0 = cause.detail }
+            state.loss = ClientError(.sidecar, "VM \(record.vmID) is lost: \(cause.message)") {
+                $0 = cause.detail
+            }
         }
     }
 
@@ -96,7 +105,9 @@ package final class VM: Sendable {
 
     /// One request of this VM.
     func request<Output: Sendable>(
-        _ payload: RequestPayload, limit: UInt64? = nil, _ decode: @escaping @Sendable (ResponseBody) -> Output?
+        _ payload: RequestPayload,
+        limit: UInt64? = nil,
+        _ decode: @escaping @Sendable (ResponseBody) -> Output?
     ) -> Steps<Output> {
         Steps.begin { [self] () throws(ClientError) in
             try check()
@@ -106,11 +117,16 @@ package final class VM: Sendable {
 
     /// The same, also while the VM shuts down.
     func requestUnchecked<Output: Sendable>(
-        _ payload: RequestPayload, limit: UInt64? = nil, _ decode: @escaping @Sendable (ResponseBody) -> Output?
+        _ payload: RequestPayload,
+        limit: UInt64? = nil,
+        _ decode: @escaping @Sendable (ResponseBody) -> Output?
     ) -> Steps<Output> {
-        connection.requestSteps(payload, ownership, limit: limit, decode).recover { error throws(ClientError) in
+        connection.requestSteps(payload, ownership, limit: limit, decode).recover {
+            error throws(ClientError) in
             // Somebody else ended it, or its process lost it (process.md 9.2).
-            guard error.kind == .kernel, error.message.containsBytes(of: "unknown sidecar VM") else { throw error }
+            guard error.kind == .kernel, error.message.containsBytes(of: "unknown sidecar VM") else {
+                throw error
+            }
             throw ClientError(.disposed, error.message) { $0 = error.detail }
         }
     }

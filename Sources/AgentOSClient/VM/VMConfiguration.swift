@@ -35,42 +35,54 @@ package struct VMConfiguration: Sendable {
     package init(document: String?, host: HostView, for purpose: Purpose = .creation) throws(ClientError) {
         let checksHost = host.isLocal
         let always = [
-            "software", "loopbackExemptPorts", "allowedNodeBuiltins", "moduleAccessCwd", "mounts", "permissions",
+            "software", "loopbackExemptPorts", "allowedNodeBuiltins", "moduleAccessCwd", "mounts",
+            "permissions",
         ]
-        let atCreation = ["rootFilesystem", "additionalInstructions", "metadata", "readyTimeoutMs", "stdinGuard"]
+        let atCreation = [
+            "rootFilesystem", "additionalInstructions", "metadata", "readyTimeoutMs", "stdinGuard",
+        ]
         let allowed: [String] = if case .creation = purpose { always + atCreation } else { always }
         let object = try ConfigurationObject(document: document, allowed: allowed)
         let modules = try Self.moduleDirectory(object, checksHost)
         moduleDirectory = modules
-        software = try object.list("software") { (value, place) throws(ClientError) in
-            try Software(configuration: value, place: place, modules: modules, checksHost: checksHost)
-        } ?? []
-        let given = try object.list("mounts") { (value, place) throws(ClientError) in
-            try Mount(configuration: value, place: place, checksHost: checksHost)
-        } ?? []
+        software =
+            try object.list("software") { (value, place) throws(ClientError) in
+                try Software(configuration: value, place: place, modules: modules, checksHost: checksHost)
+            } ?? []
+        let given =
+            try object.list("mounts") { (value, place) throws(ClientError) in
+                try Mount(configuration: value, place: place, checksHost: checksHost)
+            } ?? []
         mounts = try Self.allMounts(given, modules, software, checksHost)
         for mount in mounts {
             guard let path = mount.configuration["hostPath"]?.stringValue else { continue }
             try host.check(path, place: mount.place.isEmpty ? mount.path : mount.place)
         }
         hasPermissions = object.value("permissions") != nil
-        policy = try object.value("permissions").map { (value) throws(ClientError) in
-            try PermissionPolicy(value, place: "permissions")
-        } ?? .allowAll
-        var root = try object.value("rootFilesystem").map { (value) throws(ClientError) in
-            try RootFilesystem(value, place: "rootFilesystem")
-        } ?? RootFilesystem()
+        policy =
+            try object.value("permissions").map { (value) throws(ClientError) in
+                try PermissionPolicy(value, place: "permissions")
+            } ?? .allowAll
+        var root =
+            try object.value("rootFilesystem").map { (value) throws(ClientError) in
+                try RootFilesystem(value, place: "rootFilesystem")
+            } ?? RootFilesystem()
         if case .reconfiguration(let isReadOnly) = purpose { root.isReadOnly = isReadOnly }
         isReadOnly = try Self.isReadOnly(root, policy)
         additionalInstructions = try object.string("additionalInstructions")
         let generated = root.generatedEntries(
-            readOnly: isReadOnly, instructions: BaseImage.instructions(adding: additionalInstructions),
-            commands: Self.runtimeCommands + software.flatMap(\.commands), mountPoints: mounts.map(\.path))
+            readOnly: isReadOnly,
+            instructions: BaseImage.instructions(adding: additionalInstructions),
+            commands: Self.runtimeCommands + software.flatMap(\.commands),
+            mountPoints: mounts.map(\.path)
+        )
         rootFilesystem = root.descriptor(readOnly: isReadOnly, generated: generated)
         metadata = try Self.metadata(object)
         allowedNodeBuiltins = try object.strings("allowedNodeBuiltins") ?? []
         if object.value("allowedNodeBuiltins") != nil, allowedNodeBuiltins.isEmpty {
-            throw .invalid("allowedNodeBuiltins must not be empty; the sidecar reads an empty list as its default set")
+            throw .invalid(
+                "allowedNodeBuiltins must not be empty; the sidecar reads an empty list as its default set"
+            )
         }
         var ports: [UInt16] = []
         _ = try object.list("loopbackExemptPorts") { (value, place) throws(ClientError) in
@@ -82,7 +94,9 @@ package struct VMConfiguration: Sendable {
         stdinGuard = try object.bool("stdinGuard") ?? true
     }
 
-    private static func moduleDirectory(_ object: ConfigurationObject, _ checksHost: Bool) throws(ClientError) -> String? {
+    private static func moduleDirectory(_ object: ConfigurationObject, _ checksHost: Bool) throws(ClientError)
+        -> String?
+    {
         guard let given = try object.string("moduleAccessCwd") else { return nil }
         let path = checksHost ? HostFile.absolute(given) : given
         guard !checksHost || HostFile.isDirectory(path) else {
@@ -92,7 +106,9 @@ package struct VMConfiguration: Sendable {
     }
 
     /// A policy that denies what the sidecar itself needs works only with a read-only root (hazard H21).
-    private static func isReadOnly(_ root: RootFilesystem, _ policy: PermissionPolicy) throws(ClientError) -> Bool {
+    private static func isReadOnly(_ root: RootFilesystem, _ policy: PermissionPolicy) throws(ClientError)
+        -> Bool
+    {
         if root.isReadOnly { return true }
         if case .nowhere = policy.reach(of: "write") { return true }
         for operation in PermissionPolicy.neededByEphemeralRoot {
@@ -109,11 +125,15 @@ package struct VMConfiguration: Sendable {
         return false
     }
 
-    private static func metadata(_ object: ConfigurationObject) throws(ClientError) -> [(name: String, value: String)] {
+    private static func metadata(_ object: ConfigurationObject) throws(ClientError) -> [(
+        name: String, value: String
+    )] {
         var metadata = BaseImage.environment.map { (name: "env.\($0.name)", value: $0.value) }
         for entry in try object.map("metadata") ?? [] {
             if entry.name == "cwd", entry.value.hasPrefix("/") || entry.value.hasPrefix(".") {
-                throw .invalid("metadata.cwd: a path that is absolute or begins with a dot would be one of the host")
+                throw .invalid(
+                    "metadata.cwd: a path that is absolute or begins with a dot would be one of the host"
+                )
             }
             metadata.removeAll { $0.name.hasSameBytes(as: entry.name) }
             metadata.append(entry)
@@ -122,7 +142,10 @@ package struct VMConfiguration: Sendable {
     }
 
     private static func allMounts(
-        _ given: [Mount], _ modules: String?, _ software: [Software], _ checksHost: Bool
+        _ given: [Mount],
+        _ modules: String?,
+        _ software: [Software],
+        _ checksHost: Bool
     ) throws(ClientError) -> [Mount] {
         var mounts: [Mount] = []
         for mount in given {
@@ -160,22 +183,29 @@ package struct VMConfiguration: Sendable {
 
     var createRequest: CreateVmRequest {
         CreateVmRequest(
-            runtime: .javaScript, metadata: WireMap(metadata.map { (key: $0.name, value: $0.value) }),
-            rootFilesystem: rootFilesystem, permissions: policy.wire)
+            runtime: .javaScript,
+            metadata: WireMap(metadata.map { (key: $0.name, value: $0.value) }),
+            rootFilesystem: rootFilesystem,
+            permissions: policy.wire
+        )
     }
 
     var configureRequest: ConfigureVmRequest {
         var tiers: [(key: String, value: WasmPermissionTier)] = []
-        for entry in software.flatMap(\.tiers) where !tiers.contains(where: { $0.key.hasSameBytes(as: entry.command) }) {
+        for entry in software.flatMap(\.tiers)
+        where !tiers.contains(where: { $0.key.hasSameBytes(as: entry.command) }) {
             tiers.append((entry.command, entry.tier))
         }
         return ConfigureVmRequest(
             mounts: mounts.map(\.wire),
             software: software.map { SoftwareDescriptor(packageName: $0.package, root: $0.root) },
-            permissions: policy.wire, moduleAccessCwd: moduleDirectory,
+            permissions: policy.wire,
+            moduleAccessCwd: moduleDirectory,
             instructions: additionalInstructions.map { $0.isEmpty ? [] : [$0] } ?? [],
-            commandPermissions: WireMap(tiers), allowedNodeBuiltins: allowedNodeBuiltins,
-            loopbackExemptPorts: loopbackExemptPorts)
+            commandPermissions: WireMap(tiers),
+            allowedNodeBuiltins: allowedNodeBuiltins,
+            loopbackExemptPorts: loopbackExemptPorts
+        )
     }
 
     /// Both requests measured as the sidecar will, with ids as long as any (vm.md 2.3 A3).
@@ -187,7 +217,10 @@ package struct VMConfiguration: Sendable {
     }
 
     private func check(
-        _ part: String, _ payload: RequestPayload, _ ownership: OwnershipScope, _ limit: Int
+        _ part: String,
+        _ payload: RequestPayload,
+        _ ownership: OwnershipScope,
+        _ limit: Int
     ) throws(ClientError) {
         do { _ = try RequestEncoder.encode(payload, ownership, limit: limit) } catch {
             guard error.kind == .tooLarge else { throw error }

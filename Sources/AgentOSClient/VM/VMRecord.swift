@@ -2,7 +2,8 @@
 internal import AgentOSSystem
 internal import AgentOSWire
 
-/// What the events of one VM say: its last state, and its processes. Kept by the router, filled by whoever reads.
+/// What the events of one VM say: its last state, and its processes. Kept by the router, filled by whoever
+/// reads.
 final class VMRecord: Sendable {
     enum Readiness: Sendable {
         case ready
@@ -93,7 +94,9 @@ final class VMRecord: Sendable {
     }
 
     func exited(_ processID: String, _ code: Int32) -> Bool {
-        guard let process = state.withLock({ $0.processes.removeValue(forKey: ByteKey(processID)) }) else { return false }
+        guard let process = state.withLock({ $0.processes.removeValue(forKey: ByteKey(processID)) }) else {
+            return false
+        }
         process.exited(code)
         return true
     }

@@ -7,7 +7,8 @@ enum Arguments {
     private static let nulTerminated = -1
 
     static func required<Pointee>(
-        _ pointer: UnsafeMutablePointer<Pointee>?, _ name: StaticString
+        _ pointer: UnsafeMutablePointer<Pointee>?,
+        _ name: StaticString
     ) throws(ClientError) -> UnsafeMutablePointer<Pointee> {
         guard let pointer else { throw .invalid("\(name): must not be NULL") }
         return pointer
@@ -15,15 +16,23 @@ enum Arguments {
 
     /// The bytes of a text. `SIZE_MAX`, which arrives as -1, stands for its NUL-terminated length.
     private static func textBytes(
-        _ pointer: UnsafePointer<CChar>, _ length: Int, _ name: StaticString
+        _ pointer: UnsafePointer<CChar>,
+        _ length: Int,
+        _ name: StaticString
     ) throws(ClientError) -> UnsafeRawBufferPointer {
-        if length == nulTerminated { return UnsafeRawBufferPointer(start: pointer, count: aos_shim_strlen(pointer)) }
-        guard length >= 0 else { throw .invalid("\(name): length \(UInt(bitPattern: length)) is out of range") }
+        if length == nulTerminated {
+            return UnsafeRawBufferPointer(start: pointer, count: aos_shim_strlen(pointer))
+        }
+        guard length >= 0 else {
+            throw .invalid("\(name): length \(UInt(bitPattern: length)) is out of range")
+        }
         return UnsafeRawBufferPointer(start: pointer, count: length)
     }
 
     static func text(
-        _ pointer: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString
+        _ pointer: UnsafePointer<CChar>?,
+        _ length: Int,
+        _ name: StaticString
     ) throws(ClientError) -> String {
         guard let pointer else { throw .invalid("\(name): must not be NULL") }
         let bytes = try textBytes(pointer, length, name)
@@ -35,22 +44,30 @@ enum Arguments {
 
     /// NULL: absent.
     static func optionalText(
-        _ pointer: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString
+        _ pointer: UnsafePointer<CChar>?,
+        _ length: Int,
+        _ name: StaticString
     ) throws(ClientError) -> String? {
         pointer == nil ? nil : try text(pointer, length, name)
     }
 
     /// Bytes, borrowed for the call.
     static func bytes(
-        _ pointer: UnsafeRawPointer?, _ length: Int, _ name: StaticString
+        _ pointer: UnsafeRawPointer?,
+        _ length: Int,
+        _ name: StaticString
     ) throws(ClientError) -> UnsafeRawBufferPointer {
-        guard length >= 0 else { throw .invalid("\(name): length \(UInt(bitPattern: length)) is out of range") }
+        guard length >= 0 else {
+            throw .invalid("\(name): length \(UInt(bitPattern: length)) is out of range")
+        }
         guard length == 0 || pointer != nil else { throw .invalid("\(name): NULL with length \(length)") }
         return UnsafeRawBufferPointer(start: pointer, count: length)
     }
 
     static func flags(_ given: UInt32, known: UInt32) throws(ClientError) -> UInt32 {
-        guard given & ~known == 0 else { throw .invalid("flags: unknown bits 0x\(String(given & ~known, radix: 16))") }
+        guard given & ~known == 0 else {
+            throw .invalid("flags: unknown bits 0x\(String(given & ~known, radix: 16))")
+        }
         return given
     }
 

@@ -4,7 +4,8 @@ internal import CAgentOS
 
 /// The one place where an error of ours becomes a status and an error object of the host's.
 func boundary(
-    _ err: UnsafeMutablePointer<OpaquePointer?>?, _ body: () throws(ClientError) -> Void
+    _ err: UnsafeMutablePointer<OpaquePointer?>?,
+    _ body: () throws(ClientError) -> Void
 ) -> aos_status {
     err?.pointee = nil
     do throws(ClientError) {
@@ -12,7 +13,8 @@ func boundary(
         return Status.ok
     } catch {
         let status = Status.of(error)
-        // In a forked child there is no error object: making one would need what the parent's threads may hold.
+        // In a forked child there is no error object: making one would need what the parent's threads may
+        // hold.
         if let err, status != Status.forked { err.pointee = Handles.errors.publish(ErrorObject(error)) }
         return status
     }

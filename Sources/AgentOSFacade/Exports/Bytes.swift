@@ -4,7 +4,9 @@ internal import AgentOSSystem
 
 @_cdecl("aos_bytes_copy")
 package func bytesCopy(_ data: UnsafeRawPointer?, _ len: Int) -> OpaquePointer? {
-    guard let bytes = try? Arguments.bytes(data, len, "data"), let block = ByteBlock.copy(bytes) else { return nil }
+    guard let bytes = try? Arguments.bytes(data, len, "data"), let block = ByteBlock.copy(bytes) else {
+        return nil
+    }
     return Handles.bytes.publish(BytesObject(block, nil))
 }
 
@@ -24,18 +26,23 @@ private struct HostMemory: Sendable {
 
 @_cdecl("aos_bytes_adopt")
 package func bytesAdopt(
-    _ data: UnsafeMutableRawPointer?, _ len: Int, _ freeFn: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
+    _ data: UnsafeMutableRawPointer?,
+    _ len: Int,
+    _ freeFn: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
     _ ud: UnsafeMutableRawPointer?
 ) -> OpaquePointer? {
     guard let bytes = try? Arguments.bytes(data, len, "data") else { return nil }
     let memory = HostMemory(
         function: freeFn.map { UInt(bitPattern: unsafeBitCast($0, to: UnsafeRawPointer.self)) } ?? 0,
-        argument: UInt(bitPattern: ud))
+        argument: UInt(bitPattern: ud)
+    )
     return Handles.bytes.publish(BytesObject(ByteBlock.adopting(bytes) { memory.release() }, nil))
 }
 
 @_cdecl("aos_bytes_retain")
-package func bytesRetain(_ bytes: OpaquePointer?) -> OpaquePointer? { Handles.bytes.retain(bytes) ? bytes : nil }
+package func bytesRetain(_ bytes: OpaquePointer?) -> OpaquePointer? {
+    Handles.bytes.retain(bytes) ? bytes : nil
+}
 
 @_cdecl("aos_bytes_data")
 package func bytesData(_ bytes: OpaquePointer?, _ len: UnsafeMutablePointer<Int>?) -> UnsafeRawPointer? {

@@ -12,12 +12,15 @@ package func errorStatus(_ error: OpaquePointer?) -> aos_status {
 package func errorFlags(_ error: OpaquePointer?) -> UInt32 { Handles.errors.findImmutable(error)?.flags ?? 0 }
 
 @_cdecl("aos_error_message")
-package func errorMessage(_ error: OpaquePointer?, _ len: UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>? {
+package func errorMessage(_ error: OpaquePointer?, _ len: UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>?
+{
     borrowedText(Handles.errors.findImmutable(error)?.message, len)
 }
 
 @_cdecl("aos_error_detail_json")
-package func errorDetailJSON(_ error: OpaquePointer?, _ len: UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>? {
+package func errorDetailJSON(_ error: OpaquePointer?, _ len: UnsafeMutablePointer<Int>?) -> UnsafePointer<
+    CChar
+>? {
     borrowedText(Handles.errors.findImmutable(error)?.detail, len)
 }
 

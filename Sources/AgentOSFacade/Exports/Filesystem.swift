@@ -5,14 +5,18 @@ package import CAgentOS
 
 /// A VM of the sidecar and a path, checked as far as arguments go.
 private func target(
-    _ sidecar: SidecarObject, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int
+    _ sidecar: SidecarObject,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int
 ) throws(ClientError) -> (vm: VM, path: String) {
     (try Identifiers.vm(vm, of: sidecar), try Arguments.text(path, len, "path"))
 }
 
 /// Waits for an operation on a VM.
 private func wait<Output: Sendable>(
-    _ prepared: Prepared<Output>, _ timeout: UInt64
+    _ prepared: Prepared<Output>,
+    _ timeout: UInt64
 ) throws(ClientError) -> Output {
     try BlockingCall.run(prepared.steps, on: prepared.connection, bytes: prepared.bytes, timeout: timeout)
 }
@@ -20,7 +24,10 @@ private func wait<Output: Sendable>(
 // MARK: read
 
 private func read(
-    _ object: SidecarObject, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int
+    _ object: SidecarObject,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int
 ) throws(ClientError) -> Prepared<ByteBlock> {
     let target = try target(object, vm, path, len)
     return Prepared(target.vm, target.vm.readFile(target.path))
@@ -28,30 +35,47 @@ private func read(
 
 @_cdecl("aos_fs_read")
 package func fsRead(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ timeout: UInt64,
-    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ timeout: UInt64,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
-        out.pointee = try Handles.publish(try wait(try read(try Handles.sidecar(sidecar), vm, path, len), timeout))
+        out.pointee = try Handles.publish(
+            try wait(try read(try Handles.sidecar(sidecar), vm, path, len), timeout)
+        )
     }
 }
 
 @_cdecl("aos_fs_read_async")
 package func fsReadAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try read(object, vm, path, len)
-    } _: { .complete(block: $0) }
+    } _: {
+        .complete(block: $0)
+    }
 }
 
 // MARK: write
 
 private func write(
-    _ object: SidecarObject, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ data: UnsafeRawPointer?,
+    _ object: SidecarObject,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ data: UnsafeRawPointer?,
     _ dataLen: Int
 ) throws(ClientError) -> Prepared<Void> {
     let target = try target(object, vm, path, len)
@@ -63,8 +87,14 @@ private func write(
 
 @_cdecl("aos_fs_write")
 package func fsWrite(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ data: UnsafeRawPointer?,
-    _ dataLen: Int, _ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ data: UnsafeRawPointer?,
+    _ dataLen: Int,
+    _ timeout: UInt64,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         try wait(try write(try Handles.sidecar(sidecar), vm, path, len, data, dataLen), timeout)
@@ -73,13 +103,21 @@ package func fsWrite(
 
 @_cdecl("aos_fs_write_async")
 package func fsWriteAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ data: UnsafeRawPointer?,
-    _ dataLen: Int, _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ data: UnsafeRawPointer?,
+    _ dataLen: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try write(object, vm, path, len, data, dataLen)
-    } _: { _ in .complete() }
+    } _: { _ in
+        .complete()
+    }
 }
 
 // MARK: stat, read_dir
@@ -87,7 +125,11 @@ package func fsWriteAsync(
 private enum Question { case stat, readDir }
 
 private func ask(
-    _ question: Question, _ object: SidecarObject, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int
+    _ question: Question,
+    _ object: SidecarObject,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int
 ) throws(ClientError) -> Prepared<String> {
     let target = try target(object, vm, path, len)
     switch question {
@@ -98,8 +140,13 @@ private func ask(
 
 @_cdecl("aos_fs_stat")
 package func fsStat(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ timeout: UInt64,
-    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ timeout: UInt64,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
@@ -110,19 +157,30 @@ package func fsStat(
 
 @_cdecl("aos_fs_stat_async")
 package func fsStatAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try ask(.stat, object, vm, path, len)
-    } _: { .complete(block: ByteBlock.text($0), isJSON: true) }
+    } _: {
+        .complete(block: ByteBlock.text($0), isJSON: true)
+    }
 }
 
 @_cdecl("aos_fs_read_dir")
 package func fsReadDir(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ timeout: UInt64,
-    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ timeout: UInt64,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
@@ -133,19 +191,28 @@ package func fsReadDir(
 
 @_cdecl("aos_fs_read_dir_async")
 package func fsReadDirAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try ask(.readDir, object, vm, path, len)
-    } _: { .complete(block: ByteBlock.text($0), isJSON: true) }
+    } _: {
+        .complete(block: ByteBlock.text($0), isJSON: true)
+    }
 }
 
 // MARK: exists
 
 private func exists(
-    _ object: SidecarObject, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int
+    _ object: SidecarObject,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int
 ) throws(ClientError) -> Prepared<Bool> {
     let target = try target(object, vm, path, len)
     return Prepared(target.vm, target.vm.exists(target.path))
@@ -153,8 +220,13 @@ private func exists(
 
 @_cdecl("aos_fs_exists")
 package func fsExists(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ timeout: UInt64,
-    _ out: UnsafeMutablePointer<Int32>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ timeout: UInt64,
+    _ out: UnsafeMutablePointer<Int32>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "exists")
@@ -164,13 +236,19 @@ package func fsExists(
 
 @_cdecl("aos_fs_exists_async")
 package func fsExistsAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try exists(object, vm, path, len)
-    } _: { .complete(value: $0 ? 1 : 0) }
+    } _: {
+        .complete(value: $0 ? 1 : 0)
+    }
 }
 
 // MARK: mkdir, remove
@@ -178,7 +256,12 @@ package func fsExistsAsync(
 private enum Change { case mkdir, remove }
 
 private func change(
-    _ change: Change, _ object: SidecarObject, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ flags: UInt32
+    _ change: Change,
+    _ object: SidecarObject,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ flags: UInt32
 ) throws(ClientError) -> Prepared<Void> {
     let target = try target(object, vm, path, len)
     let recursive = try Arguments.flags(flags, known: AOS_FS_RECURSIVE) != 0
@@ -190,8 +273,13 @@ private func change(
 
 @_cdecl("aos_fs_mkdir")
 package func fsMkdir(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ flags: UInt32,
-    _ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ flags: UInt32,
+    _ timeout: UInt64,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         try wait(try change(.mkdir, try Handles.sidecar(sidecar), vm, path, len, flags), timeout)
@@ -200,19 +288,31 @@ package func fsMkdir(
 
 @_cdecl("aos_fs_mkdir_async")
 package func fsMkdirAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ flags: UInt32,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ flags: UInt32,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try change(.mkdir, object, vm, path, len, flags)
-    } _: { _ in .complete() }
+    } _: { _ in
+        .complete()
+    }
 }
 
 @_cdecl("aos_fs_remove")
 package func fsRemove(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ flags: UInt32,
-    _ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ flags: UInt32,
+    _ timeout: UInt64,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         try wait(try change(.remove, try Handles.sidecar(sidecar), vm, path, len, flags), timeout)
@@ -221,11 +321,18 @@ package func fsRemove(
 
 @_cdecl("aos_fs_remove_async")
 package func fsRemoveAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ path: UnsafePointer<CChar>?, _ len: Int, _ flags: UInt32,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ path: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ flags: UInt32,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try change(.remove, object, vm, path, len, flags)
-    } _: { _ in .complete() }
+    } _: { _ in
+        .complete()
+    }
 }

@@ -16,7 +16,10 @@ private func waited(_ id: aos_id, _ sidecar: SidecarObject) throws(ClientError) 
 
 @_cdecl("aos_op_wait")
 package func opWait(
-    _ sidecar: OpaquePointer?, _ ops: UnsafePointer<aos_id>?, _ count: UInt32, _ timeout: UInt64,
+    _ sidecar: OpaquePointer?,
+    _ ops: UnsafePointer<aos_id>?,
+    _ count: UInt32,
+    _ timeout: UInt64,
     _ indexOut: UnsafeMutablePointer<UInt32>?
 ) -> aos_status {
     var isOver = false
@@ -46,14 +49,19 @@ package func opWait(
 
 @_cdecl("aos_op_take")
 package func opTake(
-    _ sidecar: OpaquePointer?, _ op: aos_id, _ timeout: UInt64, _ out: UnsafeMutablePointer<aos_event>?
+    _ sidecar: OpaquePointer?,
+    _ op: aos_id,
+    _ timeout: UInt64,
+    _ out: UnsafeMutablePointer<aos_event>?
 ) -> aos_status {
     var isOver = false
     let status = boundary { () throws(ClientError) in
         let operation = try waited(op, try Handles.sidecar(sidecar))
         let out = try Arguments.required(out, "out")
         guard out.pointee.struct_size >= UInt32(MemoryLayout<aos_event>.size) else {
-            throw .invalid("out.struct_size: expected \(MemoryLayout<aos_event>.size) or more, found \(out.pointee.struct_size)")
+            throw .invalid(
+                "out.struct_size: expected \(MemoryLayout<aos_event>.size) or more, found \(out.pointee.struct_size)"
+            )
         }
         let deadline = BlockingCall.deadline(timeout)
         while true {
@@ -76,5 +84,7 @@ package func opTake(
 
 @_cdecl("aos_op_cancel")
 package func opCancel(_ sidecar: OpaquePointer?, _ op: aos_id) -> aos_status {
-    boundary { () throws(ClientError) in try Identifiers.operation(op, of: try Handles.sidecar(sidecar)).cancel() }
+    boundary { () throws(ClientError) in
+        try Identifiers.operation(op, of: try Handles.sidecar(sidecar)).cancel()
+    }
 }

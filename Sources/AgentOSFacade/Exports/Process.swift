@@ -13,7 +13,9 @@ private struct ExecArguments {
 }
 
 private func execute(
-    _ object: SidecarObject, _ vm: aos_id, _ arguments: ExecArguments,
+    _ object: SidecarObject,
+    _ vm: aos_id,
+    _ arguments: ExecArguments,
     _ command: () throws(ClientError) -> CommandLine
 ) throws(ClientError) -> Prepared<ExecutionResult> {
     let vm = try Identifiers.vm(vm, of: object)
@@ -58,55 +60,91 @@ private struct ExecOutputs {
 }
 
 private func executeAndWait(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ arguments: ExecArguments, _ timeout: UInt64, _ outputs: ExecOutputs,
-    _ err: UnsafeMutablePointer<OpaquePointer?>?, _ command: () throws(ClientError) -> CommandLine
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ arguments: ExecArguments,
+    _ timeout: UInt64,
+    _ outputs: ExecOutputs,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?,
+    _ command: () throws(ClientError) -> CommandLine
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let prepared = try execute(try Handles.sidecar(sidecar), vm, arguments, command)
         try outputs.fill(
             try BlockingCall.run(
-                prepared.steps, on: prepared.connection, bytes: prepared.bytes, timeout: timeout))
+                prepared.steps,
+                on: prepared.connection,
+                bytes: prepared.bytes,
+                timeout: timeout
+            )
+        )
     }
 }
 
 /// Two events with all output, then the last one with code and flags.
 private func executeAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ arguments: ExecArguments, _ completion: UnsafePointer<aos_completion>?,
-    _ op: UnsafeMutablePointer<aos_id>?, _ err: UnsafeMutablePointer<OpaquePointer?>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ arguments: ExecArguments,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?,
     _ command: () throws(ClientError) -> CommandLine
 ) -> aos_status {
     Submit.start(sidecar, completion, op, err) { (object, submission) throws(ClientError) in
         let prepared = try execute(object, vm, arguments, command)
         let operation = try Operation.accept(submission, object, prepared.connection, bytes: prepared.bytes)
-        return (operation, {
-            prepared.steps.run(operation.run) { result in
-                if case .success(let outcome) = result {
-                    for (kind, block) in [(AOS_EV_STDOUT, outcome.output), (AOS_EV_STDERR, outcome.error)] {
-                        var record = EventRecord(UInt32(kind))
-                        record.block = block
-                        operation.emit(record)
+        return (
+            operation,
+            {
+                prepared.steps.run(operation.run) { result in
+                    if case .success(let outcome) = result {
+                        for (kind, block) in [
+                            (AOS_EV_STDOUT, outcome.output), (AOS_EV_STDERR, outcome.error),
+                        ] {
+                            var record = EventRecord(UInt32(kind))
+                            record.block = block
+                            operation.emit(record)
+                        }
+                    }
+                    operation.complete(result) { outcome in
+                        var record = EventRecord.complete(
+                            block: ByteBlock.text(outcome.flagsJSON),
+                            isJSON: true
+                        )
+                        record.value = Int64(outcome.exitCode)
+                        return record
                     }
                 }
-                operation.complete(result) { outcome in
-                    var record = EventRecord.complete(block: ByteBlock.text(outcome.flagsJSON), isJSON: true)
-                    record.value = Int64(outcome.exitCode)
-                    return record
-                }
+                prepared.connection?.expectWithoutWaiting()
             }
-            prepared.connection?.expectWithoutWaiting()
-        })
+        )
     }
 }
 
 @_cdecl("aos_process_exec")
 package func processExec(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ command: UnsafePointer<CChar>?, _ commandLen: Int,
-    _ options: UnsafePointer<CChar>?, _ optionsLen: Int, _ stdinData: UnsafeRawPointer?, _ stdinLen: Int,
-    _ timeout: UInt64, _ exitCode: UnsafeMutablePointer<Int32>?, _ outData: UnsafeMutablePointer<OpaquePointer?>?,
-    _ errData: UnsafeMutablePointer<OpaquePointer?>?, _ flags: UnsafeMutablePointer<UInt32>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ command: UnsafePointer<CChar>?,
+    _ commandLen: Int,
+    _ options: UnsafePointer<CChar>?,
+    _ optionsLen: Int,
+    _ stdinData: UnsafeRawPointer?,
+    _ stdinLen: Int,
+    _ timeout: UInt64,
+    _ exitCode: UnsafeMutablePointer<Int32>?,
+    _ outData: UnsafeMutablePointer<OpaquePointer?>?,
+    _ errData: UnsafeMutablePointer<OpaquePointer?>?,
+    _ flags: UnsafeMutablePointer<UInt32>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
-    let arguments = ExecArguments(options: options, optionsLength: optionsLen, input: stdinData, inputLength: stdinLen)
+    let arguments = ExecArguments(
+        options: options,
+        optionsLength: optionsLen,
+        input: stdinData,
+        inputLength: stdinLen
+    )
     let outputs = ExecOutputs(exitCode: exitCode, output: outData, error: errData, flags: flags)
     return executeAndWait(sidecar, vm, arguments, timeout, outputs, err) { () throws(ClientError) in
         try CommandLine(parsing: try Arguments.text(command, commandLen, "command"))
@@ -115,12 +153,24 @@ package func processExec(
 
 @_cdecl("aos_process_exec_async")
 package func processExecAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ command: UnsafePointer<CChar>?, _ commandLen: Int,
-    _ options: UnsafePointer<CChar>?, _ optionsLen: Int, _ stdinData: UnsafeRawPointer?, _ stdinLen: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ command: UnsafePointer<CChar>?,
+    _ commandLen: Int,
+    _ options: UnsafePointer<CChar>?,
+    _ optionsLen: Int,
+    _ stdinData: UnsafeRawPointer?,
+    _ stdinLen: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
-    let arguments = ExecArguments(options: options, optionsLength: optionsLen, input: stdinData, inputLength: stdinLen)
+    let arguments = ExecArguments(
+        options: options,
+        optionsLength: optionsLen,
+        input: stdinData,
+        inputLength: stdinLen
+    )
     return executeAsync(sidecar, vm, arguments, completion, op, err) { () throws(ClientError) in
         try CommandLine(parsing: try Arguments.text(command, commandLen, "command"))
     }
@@ -128,13 +178,27 @@ package func processExecAsync(
 
 @_cdecl("aos_process_exec_argv")
 package func processExecArgv(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ argv: UnsafePointer<CChar>?, _ argvLen: Int,
-    _ options: UnsafePointer<CChar>?, _ optionsLen: Int, _ stdinData: UnsafeRawPointer?, _ stdinLen: Int,
-    _ timeout: UInt64, _ exitCode: UnsafeMutablePointer<Int32>?, _ outData: UnsafeMutablePointer<OpaquePointer?>?,
-    _ errData: UnsafeMutablePointer<OpaquePointer?>?, _ flags: UnsafeMutablePointer<UInt32>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ argv: UnsafePointer<CChar>?,
+    _ argvLen: Int,
+    _ options: UnsafePointer<CChar>?,
+    _ optionsLen: Int,
+    _ stdinData: UnsafeRawPointer?,
+    _ stdinLen: Int,
+    _ timeout: UInt64,
+    _ exitCode: UnsafeMutablePointer<Int32>?,
+    _ outData: UnsafeMutablePointer<OpaquePointer?>?,
+    _ errData: UnsafeMutablePointer<OpaquePointer?>?,
+    _ flags: UnsafeMutablePointer<UInt32>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
-    let arguments = ExecArguments(options: options, optionsLength: optionsLen, input: stdinData, inputLength: stdinLen)
+    let arguments = ExecArguments(
+        options: options,
+        optionsLength: optionsLen,
+        input: stdinData,
+        inputLength: stdinLen
+    )
     let outputs = ExecOutputs(exitCode: exitCode, output: outData, error: errData, flags: flags)
     return executeAndWait(sidecar, vm, arguments, timeout, outputs, err) { () throws(ClientError) in
         try VM.command(argumentsJSON: try Arguments.text(argv, argvLen, "argv_json"))
@@ -143,12 +207,24 @@ package func processExecArgv(
 
 @_cdecl("aos_process_exec_argv_async")
 package func processExecArgvAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ argv: UnsafePointer<CChar>?, _ argvLen: Int,
-    _ options: UnsafePointer<CChar>?, _ optionsLen: Int, _ stdinData: UnsafeRawPointer?, _ stdinLen: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ argv: UnsafePointer<CChar>?,
+    _ argvLen: Int,
+    _ options: UnsafePointer<CChar>?,
+    _ optionsLen: Int,
+    _ stdinData: UnsafeRawPointer?,
+    _ stdinLen: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
-    let arguments = ExecArguments(options: options, optionsLength: optionsLen, input: stdinData, inputLength: stdinLen)
+    let arguments = ExecArguments(
+        options: options,
+        optionsLength: optionsLen,
+        input: stdinData,
+        inputLength: stdinLen
+    )
     return executeAsync(sidecar, vm, arguments, completion, op, err) { () throws(ClientError) in
         try VM.command(argumentsJSON: try Arguments.text(argv, argvLen, "argv_json"))
     }
@@ -158,29 +234,40 @@ package func processExecArgvAsync(
 
 @_cdecl("aos_process_spawn")
 package func processSpawn(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ argv: UnsafePointer<CChar>?, _ argvLen: Int,
-    _ options: UnsafePointer<CChar>?, _ optionsLen: Int, _ completion: UnsafePointer<aos_completion>?,
-    _ process: UnsafeMutablePointer<aos_id>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ argv: UnsafePointer<CChar>?,
+    _ argvLen: Int,
+    _ options: UnsafePointer<CChar>?,
+    _ optionsLen: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ process: UnsafeMutablePointer<aos_id>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.start(sidecar, completion, op, err) { (object, submission) throws(ClientError) in
         let vm = try Identifiers.vm(vm, of: object)
         let command = try VM.command(argumentsJSON: try Arguments.text(argv, argvLen, "argv_json"))
         let options = try ProcessOptions(
-            document: try Arguments.optionalText(options, optionsLen, "options_json"), forSpawn: true)
+            document: try Arguments.optionalText(options, optionsLen, "options_json"),
+            forSpawn: true
+        )
         try vm.check()
         let operation = try Operation.accept(submission, object, vm.connection)
-        return (operation, {
-            do throws(ClientError) {
-                let begin = try ProcessEvents(operation).prepare(vm, command, options)
-                // Known to the host before the first event can be.
-                process?.pointee = operation.object
-                begin()
-                vm.connection.expectWithoutWaiting()
-            } catch {
-                operation.complete(.failed(error))
+        return (
+            operation,
+            {
+                do throws(ClientError) {
+                    let begin = try ProcessEvents(operation).prepare(vm, command, options)
+                    // Known to the host before the first event can be.
+                    process?.pointee = operation.object
+                    begin()
+                    vm.connection.expectWithoutWaiting()
+                } catch {
+                    operation.complete(.failed(error))
+                }
             }
-        })
+        )
     }
 }
 
@@ -188,7 +275,10 @@ package func processSpawn(
 
 /// What is done to a process that may have ended: then `ended` says what that means.
 private func act(
-    _ object: SidecarObject, _ id: aos_id, ended: ClientError?, bytes: Int = 0,
+    _ object: SidecarObject,
+    _ id: aos_id,
+    ended: ClientError?,
+    bytes: Int = 0,
     _ body: (ProcessObject) throws(ClientError) -> Steps<Void>
 ) throws(ClientError) -> Prepared<Void> {
     guard let process = try Identifiers.process(id, of: object) else {
@@ -199,7 +289,10 @@ private func act(
 }
 
 private func writeStdin(
-    _ object: SidecarObject, _ id: aos_id, _ data: UnsafeRawPointer?, _ len: Int
+    _ object: SidecarObject,
+    _ id: aos_id,
+    _ data: UnsafeRawPointer?,
+    _ len: Int
 ) throws(ClientError) -> Prepared<Void> {
     let bytes = try Arguments.bytes(data, len, "data")
     return try act(object, id, ended: ClientError(.processNotFound, "process already exited"), bytes: len) {
@@ -210,7 +303,11 @@ private func writeStdin(
 
 @_cdecl("aos_process_write_stdin")
 package func processWriteStdin(
-    _ sidecar: OpaquePointer?, _ process: aos_id, _ data: UnsafeRawPointer?, _ len: Int, _ timeout: UInt64,
+    _ sidecar: OpaquePointer?,
+    _ process: aos_id,
+    _ data: UnsafeRawPointer?,
+    _ len: Int,
+    _ timeout: UInt64,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
@@ -221,22 +318,33 @@ package func processWriteStdin(
 
 @_cdecl("aos_process_write_stdin_async")
 package func processWriteStdinAsync(
-    _ sidecar: OpaquePointer?, _ process: aos_id, _ data: UnsafeRawPointer?, _ len: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ process: aos_id,
+    _ data: UnsafeRawPointer?,
+    _ len: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try writeStdin(object, process, data, len)
-    } _: { _ in .complete(object: process) }
+    } _: { _ in
+        .complete(object: process)
+    }
 }
 
 private func closeStdin(_ object: SidecarObject, _ id: aos_id) throws(ClientError) -> Prepared<Void> {
-    try act(object, id, ended: nil) { process throws(ClientError) in try process.vm.closeInput(of: process.process) }
+    try act(object, id, ended: nil) { process throws(ClientError) in
+        try process.vm.closeInput(of: process.process)
+    }
 }
 
 @_cdecl("aos_process_close_stdin")
 package func processCloseStdin(
-    _ sidecar: OpaquePointer?, _ process: aos_id, _ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ process: aos_id,
+    _ timeout: UInt64,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let prepared = try closeStdin(try Handles.sidecar(sidecar), process)
@@ -246,16 +354,23 @@ package func processCloseStdin(
 
 @_cdecl("aos_process_close_stdin_async")
 package func processCloseStdinAsync(
-    _ sidecar: OpaquePointer?, _ process: aos_id, _ completion: UnsafePointer<aos_completion>?,
-    _ op: UnsafeMutablePointer<aos_id>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ process: aos_id,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try closeStdin(object, process)
-    } _: { _ in .complete(object: process) }
+    } _: { _ in
+        .complete(object: process)
+    }
 }
 
 private func kill(
-    _ object: SidecarObject, _ id: aos_id, _ signal: UnsafePointer<CChar>?
+    _ object: SidecarObject,
+    _ id: aos_id,
+    _ signal: UnsafePointer<CChar>?
 ) throws(ClientError) -> Prepared<Void> {
     let name = try Arguments.optionalText(signal, -1, "signal") ?? "SIGTERM"
     try VM.checkSignal(name)
@@ -266,7 +381,10 @@ private func kill(
 
 @_cdecl("aos_process_kill")
 package func processKill(
-    _ sidecar: OpaquePointer?, _ process: aos_id, _ signal: UnsafePointer<CChar>?, _ timeout: UInt64,
+    _ sidecar: OpaquePointer?,
+    _ process: aos_id,
+    _ signal: UnsafePointer<CChar>?,
+    _ timeout: UInt64,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
@@ -277,11 +395,16 @@ package func processKill(
 
 @_cdecl("aos_process_kill_async")
 package func processKillAsync(
-    _ sidecar: OpaquePointer?, _ process: aos_id, _ signal: UnsafePointer<CChar>?,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ process: aos_id,
+    _ signal: UnsafePointer<CChar>?,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try kill(object, process, signal)
-    } _: { _ in .complete(object: process) }
+    } _: { _ in
+        .complete(object: process)
+    }
 }

@@ -8,7 +8,9 @@ private let eventSize = MemoryLayout<aos_event>.size
 
 /// Bytes from one event to the next, checked.
 private func checkedStride(_ stride: UInt32) throws(ClientError) -> Int {
-    guard stride == 0 || Int(stride) >= eventSize else { throw .invalid("stride: at least \(eventSize), found \(stride)") }
+    guard stride == 0 || Int(stride) >= eventSize else {
+        throw .invalid("stride: at least \(eventSize), found \(stride)")
+    }
     return stride == 0 ? eventSize : Int(stride)
 }
 
@@ -23,7 +25,9 @@ package func eventRelease(_ events: UnsafeMutablePointer<aos_event>?, _ count: U
 
 @_cdecl("aos_queue_create")
 package func queueCreate(
-    _ capacity: UInt32, _ out: UnsafeMutablePointer<OpaquePointer?>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ capacity: UInt32,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
@@ -40,7 +44,11 @@ package func queueFD(_ queue: OpaquePointer?) -> Int32 { (try? Handles.queue(que
 
 @_cdecl("aos_queue_drain")
 package func queueDrain(
-    _ queue: OpaquePointer?, _ out: UnsafeMutablePointer<aos_event>?, _ cap: UInt32, _ stride: UInt32, _ timeout: UInt64
+    _ queue: OpaquePointer?,
+    _ out: UnsafeMutablePointer<aos_event>?,
+    _ cap: UInt32,
+    _ stride: UInt32,
+    _ timeout: UInt64
 ) -> Int32 {
     var count: Int32 = 0
     let status = boundary { () throws(ClientError) in

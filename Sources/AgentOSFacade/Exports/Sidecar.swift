@@ -5,14 +5,17 @@ package import CAgentOS
 
 @_cdecl("aos_sidecar_create")
 package func sidecarCreate(
-    _ options: UnsafePointer<CChar>?, _ len: Int, _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ options: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
         _ = Handles.forkPreparation
         let options = try SidecarOptions(document: try Arguments.optionalText(options, len, "options_json"))
-        guard let key = Handles.sidecars.publish(SidecarObject(Sidecar.explicit(options), isShared: false)) else {
+        guard let key = Handles.sidecars.publish(SidecarObject(Sidecar.explicit(options), isShared: false))
+        else {
             throw ClientError(.noMemory, "too many sidecar handles")
         }
         out.pointee = key
@@ -21,15 +24,20 @@ package func sidecarCreate(
 
 @_cdecl("aos_sidecar_get_shared")
 package func sidecarGetShared(
-    _ pool: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?, _ len: Int,
-    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ pool: UnsafePointer<CChar>?,
+    _ options: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
         _ = Handles.forkPreparation
         let pool = try Arguments.optionalText(pool, -1, "pool")
         let options = try SidecarOptions(document: try Arguments.optionalText(options, len, "options_json"))
-        guard options.sidecarID == nil else { throw .invalid("sidecarId: a shared handle is named by its pool") }
+        guard options.sidecarID == nil else {
+            throw .invalid("sidecarId: a shared handle is named by its pool")
+        }
         guard let key = SidecarObject.share(SidecarPool.current.handle(pool, options: options)) else {
             throw ClientError(.noMemory, "too many sidecar handles")
         }
@@ -39,7 +47,9 @@ package func sidecarGetShared(
 
 @_cdecl("aos_sidecar_connect")
 package func sidecarConnect(
-    _ sidecar: OpaquePointer?, _ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ timeout: UInt64,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         try BlockingCall.run(try Handles.sidecar(sidecar).client.connect, on: nil, timeout: timeout)
@@ -48,17 +58,23 @@ package func sidecarConnect(
 
 @_cdecl("aos_sidecar_connect_async")
 package func sidecarConnectAsync(
-    _ sidecar: OpaquePointer?, _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         Prepared(object, object.client.connect)
-    } _: { _ in .complete() }
+    } _: { _ in
+        .complete()
+    }
 }
 
 @_cdecl("aos_sidecar_describe_json")
 package func sidecarDescribeJSON(
-    _ sidecar: OpaquePointer?, _ out: UnsafeMutablePointer<OpaquePointer?>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
@@ -73,7 +89,9 @@ package func sidecarDescribeJSON(
 
 @_cdecl("aos_sidecar_diagnostics_json")
 package func sidecarDiagnosticsJSON(
-    _ sidecar: OpaquePointer?, _ out: UnsafeMutablePointer<OpaquePointer?>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
@@ -83,7 +101,9 @@ package func sidecarDiagnosticsJSON(
 
 @_cdecl("aos_sidecar_dispose")
 package func sidecarDispose(
-    _ sidecar: OpaquePointer?, _ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ timeout: UInt64,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let object = try Handles.sidecar(sidecar)
@@ -94,16 +114,22 @@ package func sidecarDispose(
 
 @_cdecl("aos_sidecar_dispose_async")
 package func sidecarDisposeAsync(
-    _ sidecar: OpaquePointer?, _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         Prepared(object, object.client.dispose)
-    } _: { _ in .complete() }
+    } _: { _ in
+        .complete()
+    }
 }
 
 @_cdecl("aos_sidecar_dispose_all_shared")
-package func sidecarDisposeAllShared(_ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?) -> aos_status {
+package func sidecarDisposeAllShared(_ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?)
+    -> aos_status
+{
     boundary(err) { () throws(ClientError) in
         try BlockingCall.refuseInside(nil)
         try BlockingCall.run(SidecarPool.current.disposeAll, on: nil, timeout: timeout, cancels: false)
@@ -112,14 +138,21 @@ package func sidecarDisposeAllShared(_ timeout: UInt64, _ err: UnsafeMutablePoin
 
 @_cdecl("aos_sidecar_subscribe")
 package func sidecarSubscribe(
-    _ sidecar: OpaquePointer?, _ kinds: UInt32, _ completion: UnsafePointer<aos_completion>?,
-    _ op: UnsafeMutablePointer<aos_id>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ kinds: UInt32,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.start(sidecar, completion, op, err) { (object, submission) throws(ClientError) in
         let known: UInt32 = 1 << AOS_EV_PROCESS_LOST | 1 << AOS_EV_CLOSED
-        guard kinds & ~known == 0 else { throw .invalid("kinds: unknown bits 0x\(String(kinds & ~known, radix: 16))") }
+        guard kinds & ~known == 0 else {
+            throw .invalid("kinds: unknown bits 0x\(String(kinds & ~known, radix: 16))")
+        }
         let operation = try Operation.accept(submission, object, nil)
-        return (operation, { Subscription.begin(operation, wantsLoss: kinds & 1 << AOS_EV_PROCESS_LOST != 0) })
+        return (
+            operation, { Subscription.begin(operation, wantsLoss: kinds & 1 << AOS_EV_PROCESS_LOST != 0) }
+        )
     }
 }
 

@@ -5,7 +5,9 @@ package import CAgentOS
 
 /// A VM and the id by which the host will know it.
 private func creation(
-    _ object: SidecarObject, _ config: UnsafePointer<CChar>?, _ len: Int
+    _ object: SidecarObject,
+    _ config: UnsafePointer<CChar>?,
+    _ len: Int
 ) throws(ClientError) -> Steps<UInt64> {
     let document = try Arguments.optionalText(config, len, "config_json")
     let client = object.client
@@ -23,8 +25,12 @@ private func creation(
 
 @_cdecl("aos_vm_create")
 package func vmCreate(
-    _ sidecar: OpaquePointer?, _ config: UnsafePointer<CChar>?, _ len: Int, _ timeout: UInt64,
-    _ vm: UnsafeMutablePointer<aos_id>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ config: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ timeout: UInt64,
+    _ vm: UnsafeMutablePointer<aos_id>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(vm, "vm")
@@ -36,29 +42,43 @@ package func vmCreate(
 
 @_cdecl("aos_vm_create_async")
 package func vmCreateAsync(
-    _ sidecar: OpaquePointer?, _ config: UnsafePointer<CChar>?, _ len: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ config: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         Prepared(object, try creation(object, config, len))
-    } _: { id in .complete(value: Int64(id), object: id) }
+    } _: { id in
+        .complete(value: Int64(id), object: id)
+    }
 }
 
 private func configuration(
-    _ object: SidecarObject, _ id: aos_id, _ config: UnsafePointer<CChar>?, _ len: Int
+    _ object: SidecarObject,
+    _ id: aos_id,
+    _ config: UnsafePointer<CChar>?,
+    _ len: Int
 ) throws(ClientError) -> Prepared<Void> {
     let vm = try Identifiers.vm(id, of: object)
     let document = try Arguments.optionalText(config, len, "config_json")
     let configuration = try VMConfiguration(
-        document: document, host: object.client.options.hostView,
-        for: .reconfiguration(ofReadOnlyRoot: vm.hasReadOnlyRoot))
+        document: document,
+        host: object.client.options.hostView,
+        for: .reconfiguration(ofReadOnlyRoot: vm.hasReadOnlyRoot)
+    )
     return Prepared(vm, try vm.reconfigure(configuration))
 }
 
 @_cdecl("aos_vm_configure")
 package func vmConfigure(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ config: UnsafePointer<CChar>?, _ len: Int, _ timeout: UInt64,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ config: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ timeout: UInt64,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
@@ -69,13 +89,19 @@ package func vmConfigure(
 
 @_cdecl("aos_vm_configure_async")
 package func vmConfigureAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ config: UnsafePointer<CChar>?, _ len: Int,
-    _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ config: UnsafePointer<CChar>?,
+    _ len: Int,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         try configuration(object, vm, config, len)
-    } _: { _ in .complete(object: vm) }
+    } _: { _ in
+        .complete(object: vm)
+    }
 }
 
 /// A second shutdown succeeds: the id is forgotten then.
@@ -90,7 +116,10 @@ private func shutdown(_ object: SidecarObject, _ id: aos_id) throws(ClientError)
 
 @_cdecl("aos_vm_shutdown")
 package func vmShutdown(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ timeout: UInt64, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ timeout: UInt64,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let object = try Handles.sidecar(sidecar)
@@ -102,10 +131,15 @@ package func vmShutdown(
 
 @_cdecl("aos_vm_shutdown_async")
 package func vmShutdownAsync(
-    _ sidecar: OpaquePointer?, _ vm: aos_id, _ completion: UnsafePointer<aos_completion>?,
-    _ op: UnsafeMutablePointer<aos_id>?, _ err: UnsafeMutablePointer<OpaquePointer?>?
+    _ sidecar: OpaquePointer?,
+    _ vm: aos_id,
+    _ completion: UnsafePointer<aos_completion>?,
+    _ op: UnsafeMutablePointer<aos_id>?,
+    _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     Submit.run(sidecar, completion, op, err) { object throws(ClientError) in
         Prepared(object, try shutdown(object, vm))
-    } _: { _ in .complete(object: vm) }
+    } _: { _ in
+        .complete(object: vm)
+    }
 }

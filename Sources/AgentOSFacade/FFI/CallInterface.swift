@@ -4,7 +4,8 @@ internal import AgentOSSystem
 internal import CAgentOS
 internal import CFFI
 
-/// A prepared call of functions of one shape, through libffi. Made once for each shape and kept: there are few.
+/// A prepared call of functions of one shape, through libffi. Made once for each shape and kept: there are
+/// few.
 final class CallInterface: Sendable {
     private static let prepared: ForkLocal<Cache> = ForkLocal { Cache() }
 
@@ -29,7 +30,9 @@ final class CallInterface: Sendable {
 
     private init(_ shape: Shape) throws(ClientError) {
         self.shape = shape
-        let types = UnsafeMutablePointer<UnsafeMutablePointer<ffi_type>?>.allocate(capacity: Shape.maximumWords)
+        let types = UnsafeMutablePointer<UnsafeMutablePointer<ffi_type>?>.allocate(
+            capacity: Shape.maximumWords
+        )
         for (index, word) in shape.words.enumerated() { types[index] = Self.type(of: word) }
         let interface = UnsafeMutablePointer<ffi_cif>.allocate(capacity: 1)
         interface.initialize(to: ffi_cif())
@@ -60,18 +63,29 @@ final class CallInterface: Sendable {
         let count = shape.words.count
         withUnsafeMutablePointer(to: &event) { event in
             withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Shape.maximumWords) { values in
-                withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer?.self, capacity: 2 * Shape.maximumWords) { slots in
+                withUnsafeTemporaryAllocation(
+                    of: UnsafeMutableRawPointer?.self,
+                    capacity: 2 * Shape.maximumWords
+                ) { slots in
                     guard let base = values.baseAddress, let slotBase = slots.baseAddress else { return }
                     let status = narrowedStatus(event.pointee)
                     for (index, word) in shape.words.enumerated() {
                         store(word, event, userData, status, at: base + index)
-                        // By reference: the argument is the address of the value, and libffi wants the address of that.
+                        // By reference: the argument is the address of the value, and libffi wants the
+                        // address of that.
                         let value = UnsafeMutableRawPointer(base + index)
                         slotBase[Shape.maximumWords + index] = value
-                        slotBase[index] = word.isByReference ? UnsafeMutableRawPointer(slotBase + Shape.maximumWords + index) : value
+                        slotBase[index] =
+                            word.isByReference
+                            ? UnsafeMutableRawPointer(slotBase + Shape.maximumWords + index) : value
                     }
                     var result: UInt64 = 0
-                    aos_ffi_call(UnsafeMutablePointer(bitPattern: interface), function, &result, count == 0 ? nil : slotBase)
+                    aos_ffi_call(
+                        UnsafeMutablePointer(bitPattern: interface),
+                        function,
+                        &result,
+                        count == 0 ? nil : slotBase
+                    )
                 }
             }
         }
@@ -86,7 +100,9 @@ final class CallInterface: Sendable {
         return event.status
     }
 
-    private static func narrowed(_ word: Shape.Word, _ narrowing: Shape.Narrowing, _ event: aos_event) -> UInt64? {
+    private static func narrowed(_ word: Shape.Word, _ narrowing: Shape.Narrowing, _ event: aos_event)
+        -> UInt64?
+    {
         switch (word.field, narrowing) {
         case (.value, .i32): Int32(exactly: event.value).map { UInt64(UInt32(bitPattern: $0)) }
         case (.value, .u32): UInt32(exactly: event.value).map { UInt64($0) }
@@ -96,7 +112,10 @@ final class CallInterface: Sendable {
     }
 
     private func store(
-        _ word: Shape.Word, _ event: UnsafeMutablePointer<aos_event>, _ userData: UnsafeMutableRawPointer?, _ status: Int32,
+        _ word: Shape.Word,
+        _ event: UnsafeMutablePointer<aos_event>,
+        _ userData: UnsafeMutableRawPointer?,
+        _ status: Int32,
         at slot: UnsafeMutablePointer<UInt64>
     ) {
         let raw = UnsafeMutableRawPointer(slot)

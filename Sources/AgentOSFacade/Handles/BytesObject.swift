@@ -14,7 +14,8 @@ package final class BytesObject: Sendable {
     }
 }
 
-/// Bytes of a process's output that are with the host: given back once, when the event is released or forgotten.
+/// Bytes of a process's output that are with the host: given back once, when the event is released or
+/// forgotten.
 final class Credit: Sendable {
     private let stream: ProcessOutput
     private let bytes: Int

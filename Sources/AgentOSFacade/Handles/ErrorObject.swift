@@ -19,7 +19,9 @@ package final class ErrorObject: Sendable {
             default: 0
             }
         // A NUL that came in with the caller's input would hide the rest of the text from C.
-        message = ByteBlock.text(error.message.split(separator: "\0", omittingEmptySubsequences: false).joined(separator: "\\0"))
+        message = ByteBlock.text(
+            error.message.split(separator: "\0", omittingEmptySubsequences: false).joined(separator: "\\0")
+        )
         detail = ByteBlock.text(error.detailJSON)
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSSystem
 
-/// Keys that a host holds instead of addresses: a stale, foreign or made-up one finds nothing and crashes nothing.
+/// Keys that a host holds instead of addresses: a stale, foreign or made-up one finds nothing and crashes
+/// nothing.
 ///
-/// A key is slot, generation and type in the bits of a pointer, at least 65,536 and below 2^47, for runtimes that
-/// look at pointers. A slot whose generations are used up is left empty for ever: no key comes twice.
+/// A key is slot, generation and type in the bits of a pointer, at least 65,536 and below 2^47, for runtimes
+/// that look at pointers. A slot whose generations are used up is left empty for ever: no key comes twice.
 package final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     private struct Slot: Sendable {
         var generation: UInt64 = 1
@@ -38,8 +39,11 @@ package final class HandleTable<Object: AnyObject & Sendable>: Sendable {
         // Readable in a forked child: the lock is held across the fork.
         ForkGeneration.register(
             ForkGeneration.Handlers(
-                prepare: { [state] in state.lockForFork() }, parent: { [state] in state.unlockAfterFork() },
-                child: { [state] in state.unlockAfterFork() }))
+                prepare: { [state] in state.lockForFork() },
+                parent: { [state] in state.unlockAfterFork() },
+                child: { [state] in state.unlockAfterFork() }
+            )
+        )
     }
 
     private func key(_ slot: Int, _ generation: UInt64) -> OpaquePointer? {

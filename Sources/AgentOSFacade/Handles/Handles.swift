@@ -12,13 +12,20 @@ enum Handles {
 
     /// Runs once: what a forked child does before its `fork` returns.
     static let forkPreparation: Void = ForkGeneration.register(
-        ForkGeneration.Handlers(prepare: {}, parent: {}, child: {
-            aos_shim_close_all_in_child()
-            aos_shim_doorbell_forget_all()
-        }))
+        ForkGeneration.Handlers(
+            prepare: {},
+            parent: {},
+            child: {
+                aos_shim_close_all_in_child()
+                aos_shim_doorbell_forget_all()
+            }
+        )
+    )
 
     private static func object<Object>(
-        _ table: HandleTable<Object>, _ key: OpaquePointer?, _ name: StaticString
+        _ table: HandleTable<Object>,
+        _ key: OpaquePointer?,
+        _ name: StaticString
     ) throws(ClientError) -> Object {
         guard key != nil else { throw .invalid("\(name): must not be NULL") }
         switch table.find(key) {
@@ -32,7 +39,9 @@ enum Handles {
         try object(sidecars, key, "sidecar")
     }
 
-    static func queue(_ key: OpaquePointer?) throws(ClientError) -> EventQueue { try object(queues, key, "queue") }
+    static func queue(_ key: OpaquePointer?) throws(ClientError) -> EventQueue {
+        try object(queues, key, "queue")
+    }
 
     /// A handle for the host, or the error that there is none left.
     static func publish(_ block: ByteBlock?, credit: Credit? = nil) throws(ClientError) -> OpaquePointer {
@@ -42,5 +51,7 @@ enum Handles {
         return key
     }
 
-    static func publish(text: String) throws(ClientError) -> OpaquePointer { try publish(ByteBlock.text(text)) }
+    static func publish(text: String) throws(ClientError) -> OpaquePointer {
+        try publish(ByteBlock.text(text))
+    }
 }

@@ -33,7 +33,9 @@ package final class SidecarObject: Sendable {
     static func share(_ client: Sidecar) -> OpaquePointer? {
         sharedObjects.current.entries.withLock { entries in
             let id = ObjectIdentifier(client)
-            if let entry = entries[id], Handles.sidecars.retain(entry.key.pointer) { return entry.key.pointer }
+            if let entry = entries[id], Handles.sidecars.retain(entry.key.pointer) {
+                return entry.key.pointer
+            }
             let object = entries[id]?.object ?? SidecarObject(client, isShared: true)
             // Disposed ones are in no pool any more: nobody asks for them again.
             entries = entries.filter { !$0.value.object.client.isDisposed }

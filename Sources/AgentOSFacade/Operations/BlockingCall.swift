@@ -17,9 +17,14 @@ enum BlockingCall {
         timeout == forEver ? nil : MonotonicTime.now.adding(timeout)
     }
 
-    /// Runs `steps` and waits. Out of time the run is interrupted, if `cancels`; else it goes on without the caller.
+    /// Runs `steps` and waits. Out of time the run is interrupted, if `cancels`; else it goes on without the
+    /// caller.
     static func run<Output: Sendable>(
-        _ steps: Steps<Output>, on connection: Connection?, bytes: Int = 0, timeout: UInt64, cancels: Bool = true
+        _ steps: Steps<Output>,
+        on connection: Connection?,
+        bytes: Int = 0,
+        timeout: UInt64,
+        cancels: Bool = true
     ) throws(ClientError) -> Output {
         if ThreadRole.isReader {
             throw ClientError(.deadlock, "a blocking call on the library's own thread would wait for itself")
@@ -27,7 +32,9 @@ enum BlockingCall {
         let deadline = deadline(timeout)
         let outOfTime = ClientError(.timeout, "the call ran out of time")
         let reserved = OutgoingBudget.perRequest + bytes
-        if let budget = connection?.budget, !budget.reserve(reserved), !budget.reserve(reserved, until: deadline) {
+        if let budget = connection?.budget, !budget.reserve(reserved),
+            !budget.reserve(reserved, until: deadline)
+        {
             throw outOfTime
         }
         let cell = Cell<Output>()
@@ -45,7 +52,9 @@ enum BlockingCall {
     }
 
     private static func wait<Output>(
-        _ cell: Cell<Output>, _ connection: Connection?, _ deadline: MonotonicTime?
+        _ cell: Cell<Output>,
+        _ connection: Connection?,
+        _ deadline: MonotonicTime?
     ) -> Result<Output, ClientError>? {
         if !cell.word.isDone {
             if let connection {
@@ -59,7 +68,9 @@ enum BlockingCall {
 
     /// Refuses to wait for the end of a sidecar inside one of its own callbacks.
     static func refuseInside(_ sidecar: SidecarObject?) throws(ClientError) {
-        guard let subject = ThreadRole.callbackSubject, sidecar == nil || subject == sidecar?.serial else { return }
+        guard let subject = ThreadRole.callbackSubject, sidecar == nil || subject == sidecar?.serial else {
+            return
+        }
         throw ClientError(.deadlock, "cannot wait for dispose inside a callback")
     }
 }

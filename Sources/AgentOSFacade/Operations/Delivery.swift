@@ -37,17 +37,24 @@ struct Submission: Sendable {
         deadline = given.deadline_ns
     }
 
-    private static func delivery(_ given: aos_completion, _ callback: HostCallback) throws(ClientError) -> Delivery {
+    private static func delivery(_ given: aos_completion, _ callback: HostCallback) throws(ClientError)
+        -> Delivery
+    {
         switch given.deliver {
         case AOS_DELIVER_WAIT, AOS_DELIVER_QUEUE, AOS_DELIVER_NONE:
-            if given.fn != nil || given.shaped_fn != nil || given.shape != nil || given.drop != nil || given.user_data != nil {
-                throw .invalid("completion: fn, shaped_fn, shape, drop and user_data are for CALL and THREAD only")
+            if given.fn != nil || given.shaped_fn != nil || given.shape != nil || given.drop != nil
+                || given.user_data != nil
+            {
+                throw .invalid(
+                    "completion: fn, shaped_fn, shape, drop and user_data are for CALL and THREAD only"
+                )
             }
             if given.deliver == AOS_DELIVER_QUEUE { return .queue(try Handles.queue(given.queue)) }
             return given.deliver == AOS_DELIVER_WAIT ? .wait : .none
         case AOS_DELIVER_CALL, AOS_DELIVER_THREAD:
             try callback.check()
-            return given.deliver == AOS_DELIVER_CALL ? .call(try Handles.queue(given.queue), callback) : .thread(callback)
+            return given.deliver == AOS_DELIVER_CALL
+                ? .call(try Handles.queue(given.queue), callback) : .thread(callback)
         default:
             throw .invalid("completion.deliver: expected one of AOS_DELIVER_*, found \(given.deliver)")
         }

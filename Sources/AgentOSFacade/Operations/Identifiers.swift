@@ -53,7 +53,9 @@ final class Identifiers: Sendable {
     }
 
     static func operation(_ id: UInt64, of sidecar: SidecarObject) throws(ClientError) -> Operation {
-        if case .object(let operation) = current.operations.find(id), operation.sidecar === sidecar { return operation }
+        if case .object(let operation) = current.operations.find(id), operation.sidecar === sidecar {
+            return operation
+        }
         throw ClientError(.stale, "op: no such operation in this sidecar, or it has completed: \(id)")
     }
 }

@@ -43,12 +43,18 @@ final class Operation: Sendable {
 
     /// Accepts an operation. `bytes` are taken from the budget of its connection until it is complete.
     static func accept(
-        _ submission: Submission, _ sidecar: SidecarObject, _ connection: Connection?, bytes: Int = 0
+        _ submission: Submission,
+        _ sidecar: SidecarObject,
+        _ connection: Connection?,
+        bytes: Int = 0
     ) throws(ClientError) -> Operation {
         let operation = Operation(submission, sidecar, connection)
         let reserved = OutgoingBudget.perRequest + bytes
         if let connection, !connection.budget.reserve(reserved) {
-            throw ClientError(.busy, "the connection has \(OutgoingBudget.bound) bytes of requests under way: try again later")
+            throw ClientError(
+                .busy,
+                "the connection has \(OutgoingBudget.bound) bytes of requests under way: try again later"
+            )
         }
         let release: @Sendable () -> Void = { connection?.budget.release(reserved) }
         switch submission.delivery {
@@ -68,7 +74,9 @@ final class Operation: Sendable {
         operation.state.withLock { $0.atEnd = release }
         if submission.deadline > 0 {
             let timer = operation.run.interrupt(
-                ClientError(.timeout, "the operation ran out of time"), after: submission.deadline)
+                ClientError(.timeout, "the operation ran out of time"),
+                after: submission.deadline
+            )
             operation.state.withLock { $0.timer = timer }
         }
         return operation
@@ -108,7 +116,10 @@ final class Operation: Sendable {
             case .wait, .thread: true
             case .queue, .call, .none: false
             }
-        let outcome = state.withLock { state -> (waiters: [WakeWord], schedule: Bool, timer: InterruptionTimer?, atEnd: (@Sendable () -> Void)?)? in
+        let outcome = state.withLock {
+            state -> (
+                waiters: [WakeWord], schedule: Bool, timer: InterruptionTimer?, atEnd: (@Sendable () -> Void)?
+            )? in
             guard !state.isComplete else { return nil }
             state.lastSequence += 1
             record.sequence = state.lastSequence
@@ -135,7 +146,8 @@ final class Operation: Sendable {
         }
     }
 
-    /// Two threads may publish at once, a loss and an end for instance: who comes second leaves its event to the first.
+    /// Two threads may publish at once, a loss and an end for instance: who comes second leaves its event to
+    /// the first.
     private func post() {
         let isOurs = state.withLock { state in
             defer { state.isPosting = true }
@@ -183,8 +195,8 @@ final class Operation: Sendable {
 
     func unregister(_ word: WakeWord) { state.withLock { state in state.waiters.removeAll { $0 === word } } }
 
-    /// Sleeps on `word`, which is registered with all of these, and reads meanwhile where they share a connection: a
-    /// thread that reads one is not woken by another. False when the time was over.
+    /// Sleeps on `word`, which is registered with all of these, and reads meanwhile where they share a
+    /// connection: a thread that reads one is not woken by another. False when the time was over.
     static func sleep(_ word: WakeWord, for operations: [Operation], until deadline: MonotonicTime?) -> Bool {
         let connection = operations.first?.connection
         guard let connection, operations.allSatisfy({ $0.connection === connection }) else {
@@ -196,7 +208,8 @@ final class Operation: Sendable {
 
     // MARK: THREAD and CALL
 
-    /// The next event for a callback thread; nil when there is none and the operation is not scheduled any more.
+    /// The next event for a callback thread; nil when there is none and the operation is not scheduled any
+    /// more.
     func takeScheduled() -> EventRecord? {
         state.withLock { state in
             if let record = state.pending.popFirst() { return record }

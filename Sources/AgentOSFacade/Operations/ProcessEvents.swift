@@ -11,13 +11,18 @@ final class ProcessEvents: OutputConsumer {
 
     init(_ operation: Operation) { self.operation = operation }
 
-    /// Prepares the start: from here on the operation knows the id of its process. The start itself is what is returned.
+    /// Prepares the start: from here on the operation knows the id of its process. The start itself is what
+    /// is returned.
     func prepare(
-        _ vm: VM, _ command: CommandLine, _ options: ProcessOptions
+        _ vm: VM,
+        _ command: CommandLine,
+        _ options: ProcessOptions
     ) throws(ClientError) -> @Sendable () -> Void {
         let prepared = try vm.prepareSpawn(command, options, consumer: self, run: operation.run)
         stream.withLock { $0 = prepared.output }
-        guard let id = Identifiers.current.processes.add(ProcessObject(prepared.process, vm, operation.sidecar)) else {
+        guard
+            let id = Identifiers.current.processes.add(ProcessObject(prepared.process, vm, operation.sidecar))
+        else {
             throw ClientError(.noMemory, "too many processes")
         }
         operation.setObject(id)

@@ -4,26 +4,38 @@ internal import CAgentOS
 
 /// The common part of every `_async` function.
 enum Submit {
-    /// Checks the completion first, so that the host's `drop` runs whatever is wrong after it; then `prepare` checks
-    /// the other arguments, and the operation is accepted and begun.
+    /// Checks the completion first, so that the host's `drop` runs whatever is wrong after it; then `prepare`
+    /// checks the other arguments, and the operation is accepted and begun.
     static func run<Output: Sendable>(
-        _ sidecar: OpaquePointer?, _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+        _ sidecar: OpaquePointer?,
+        _ completion: UnsafePointer<aos_completion>?,
+        _ op: UnsafeMutablePointer<aos_id>?,
         _ err: UnsafeMutablePointer<OpaquePointer?>?,
         _ prepare: (SidecarObject) throws(ClientError) -> Prepared<Output>,
         _ record: @escaping @Sendable (Output) -> EventRecord
     ) -> aos_status {
         start(sidecar, completion, op, err) { (object, submission) throws(ClientError) in
             let prepared = try prepare(object)
-            let operation = try Operation.accept(submission, object, prepared.connection, bytes: prepared.bytes)
-            return (operation, {
-                prepared.steps.run(operation.run) { result in operation.complete(result, record) }
-                prepared.connection?.expectWithoutWaiting()
-            })
+            let operation = try Operation.accept(
+                submission,
+                object,
+                prepared.connection,
+                bytes: prepared.bytes
+            )
+            return (
+                operation,
+                {
+                    prepared.steps.run(operation.run) { result in operation.complete(result, record) }
+                    prepared.connection?.expectWithoutWaiting()
+                }
+            )
         }
     }
 
     static func start(
-        _ sidecar: OpaquePointer?, _ completion: UnsafePointer<aos_completion>?, _ op: UnsafeMutablePointer<aos_id>?,
+        _ sidecar: OpaquePointer?,
+        _ completion: UnsafePointer<aos_completion>?,
+        _ op: UnsafeMutablePointer<aos_id>?,
         _ err: UnsafeMutablePointer<OpaquePointer?>?,
         _ accept: (SidecarObject, Submission) throws(ClientError) -> (Operation, begin: () -> Void)
     ) -> aos_status {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSSystem
 
-/// Threads that run functions of the host for AOS_DELIVER_THREAD. There are none until one is needed, and they end
-/// when they have had nothing to do for a while.
+/// Threads that run functions of the host for AOS_DELIVER_THREAD. There are none until one is needed, and
+/// they end when they have had nothing to do for a while.
 final class CallbackThreads: Sendable {
     private static let maximum = 8
     private static let idleNanoseconds: UInt64 = 5_000_000_000

@@ -41,7 +41,9 @@ package final class EventQueue: Sendable {
         }
         self.capacity = Int(capacity == 0 ? Self.defaultCapacity : capacity)
         bell = aos_shim_doorbell_create()
-        guard bell >= 0 else { throw ClientError(.noMemory, "no descriptor for a queue: \(SystemError.current.text)") }
+        guard bell >= 0 else {
+            throw ClientError(.noMemory, "no descriptor for a queue: \(SystemError.current.text)")
+        }
     }
 
     deinit { if bell >= 0 { aos_shim_doorbell_destroy(bell) } }
@@ -58,7 +60,9 @@ package final class EventQueue: Sendable {
         state.withLock { state in
             guard !state.isClosed, state.outstanding < capacity else { return false }
             state.outstanding += 1
-            if case .call = operation.delivery { state.callOperations[ObjectIdentifier(operation)] = operation }
+            if case .call = operation.delivery {
+                state.callOperations[ObjectIdentifier(operation)] = operation
+            }
             return true
         }
     }
@@ -81,7 +85,9 @@ package final class EventQueue: Sendable {
 
     func postCall(_ operation: Operation, _ record: EventRecord) {
         let isIn = state.withLock { state in
-            guard !state.isClosed, state.callOperations[ObjectIdentifier(operation)] != nil else { return false }
+            guard !state.isClosed, state.callOperations[ObjectIdentifier(operation)] != nil else {
+                return false
+            }
             state.calls.append(Item(operation: operation, record: record))
             return true
         }
@@ -124,7 +130,9 @@ package final class EventQueue: Sendable {
     }
 
     /// Up to `count` events for `AOS_DELIVER_QUEUE`. Empty when the time is over or somebody woke the queue.
-    func drain(upTo count: Int, until deadline: MonotonicTime?) -> [(operation: Operation, record: EventRecord)] {
+    func drain(upTo count: Int, until deadline: MonotonicTime?) -> [(
+        operation: Operation, record: EventRecord
+    )] {
         while true {
             let (items, hasCalls) = state.withLock { state -> ([Item], Bool) in
                 let items = state.events.removeFirst(count)
@@ -168,7 +176,11 @@ package final class EventQueue: Sendable {
     private func takeCall() -> (item: Item?, isBlocked: Bool) {
         let (item, isBlocked) = state.withLock { state -> (Item?, Bool) in
             let running = state.running
-            guard let item = state.calls.removeFirst(where: { !running.contains(ObjectIdentifier($0.operation)) }) else {
+            guard
+                let item = state.calls.removeFirst(where: {
+                    !running.contains(ObjectIdentifier($0.operation))
+                })
+            else {
                 return (nil, !state.calls.isEmpty || !state.events.isEmpty)
             }
             state.running.insert(ObjectIdentifier(item.operation))

@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// A function of the host, its `user_data`, and the word that it is not needed any more.
 ///
-/// `@unchecked Sendable`: the host promises that its function and data may be used from the threads that it chose;
-/// nothing here changes after `init` but the atomic flag.
+/// `@unchecked Sendable`: the host promises that its function and data may be used from the threads that it
+/// chose; nothing here changes after `init` but the atomic flag.
 final class HostCallback: @unchecked Sendable {
     private let function: aos_event_fn?
     private let shapedFunction: aos_any_fn?
@@ -26,7 +26,9 @@ final class HostCallback: @unchecked Sendable {
         var interface: CallInterface?
         var shapeError: ClientError?
         if let text = shapeText, shapedFunction != nil {
-            do throws(ClientError) { interface = try CallInterface.of(try Shape(text)) } catch { shapeError = error }
+            do throws(ClientError) { interface = try CallInterface.of(try Shape(text)) } catch {
+                shapeError = error
+            }
         }
         self.interface = interface
         self.shapeError = shapeError

@@ -16,8 +16,10 @@ struct VMConfigurationTests {
         var options = ConnectionOptions()
         options.isRemote = !checksHost
         return try VMConfiguration(
-            document: document, host: HostView(options),
-            for: reconfigures ? .reconfiguration(ofReadOnlyRoot: false) : .creation)
+            document: document,
+            host: HostView(options),
+            for: reconfigures ? .reconfiguration(ofReadOnlyRoot: false) : .creation
+        )
     }
 
     private func entries(_ configuration: VMConfiguration) -> [String] {
