@@ -8,15 +8,11 @@
 ///
 /// | trigger | without the guard | question | then |
 /// |---|---|---|---|
-/// | read, stat, exists below a file, or of a name that is missing (F1, H3) | fatal | `realpath` | its ENOENT
-/// is the answer |
-/// | a change through a link of the guest (F33, H9) | made on the host | `realpath` of the parent | the
-/// resolved path is sent |
-/// | a write through a link (F32, H6) | old content may return | `realpath` of the path | the target is
-/// written |
+/// | read, stat, exists below a file or of nothing (F1, H3) | fatal | `realpath` | its ENOENT counts |
+/// | a change through a link of the guest (F33, H9) | on the host | `realpath` of the parent | that is sent |
+/// | a write through a link (F32, H6) | old content returns | `realpath` of the path | that is written |
 /// | a write below `/dev/null` (H2) | fatal | `read_dir` of the parent | ENOTDIR |
-/// | `remove_file` of a directory of a lower layer (F28, H8) | the tree is hidden | `read_link`, `read_dir` |
-/// EISDIR |
+/// | `remove_file` of a lower directory (F28, H8) | its tree is hidden | `read_link`, `read_dir` | EISDIR |
 /// | any question while a guest program runs (H22) | stale answer | `exists` of `/` first | fresh answer |
 extension VM {
     private static let maximumHops = 40
@@ -37,7 +33,11 @@ extension VM {
     /// Where a path leads, links followed. Fails with ENOENT where nothing is.
     func resolve(_ path: GuestPath) -> Steps<String> {
         if path.isRoot { return .done("/") }
-        return refresh.then { [self] in follow(path.text) }.map { [self] real throws(ClientError) in
+        return Steps<Void>.begin { [self] () throws(ClientError) in
+            // Before the sidecar looks elsewhere for it and finds nothing.
+            try checkMount(path.text)
+            return refresh
+        }.then { [self] in follow(path.text) }.map { [self] real throws(ClientError) in
             try checkMount(real)
             return real
         }
