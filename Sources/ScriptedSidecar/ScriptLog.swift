@@ -23,6 +23,10 @@ struct ScriptLog {
 
     func start(_ surroundings: Surroundings) {
         guard isOn, case .object(let members) = surroundings.json else { return }
+        // A peer that was killed in the middle of a line must not swallow this one.
+        if lseek(fd, 0, SEEK_END) > 0 {
+            _ = withUnsafeBytes(of: UInt8(ascii: "\n")) { RawFile.write($0, to: fd) }
+        }
         write(.object([JSONMember("event", .string("start"))] + members))
     }
 
