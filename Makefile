@@ -97,13 +97,15 @@ build/examples/%: examples/c/%.c include/agentos.h | all
 test: setup all examples ## Run all tests
 	$(call run-tests,test)
 
+# Tests ask for more memory than there is, and fork.
 .PHONY: tsan
+tsan: export TSAN_OPTIONS ?= allocator_may_return_null=1:die_after_fork=0
 tsan: setup all examples ## Run tests under ThreadSanitizer (FILTER=regex)
 	$(call run-tests,tsan,--sanitize=thread --scratch-path .build-tsan)
 
 # Without its leak check, which reports names that Swift Testing keeps: scripts/valgrind.sh looks for leaks.
 .PHONY: asan
-asan: export ASAN_OPTIONS ?= detect_leaks=0
+asan: export ASAN_OPTIONS ?= detect_leaks=0:allocator_may_return_null=1
 asan: setup all examples ## Run tests under AddressSanitizer (FILTER=regex)
 	$(call run-tests,asan,--sanitize=address --scratch-path .build-asan)
 
