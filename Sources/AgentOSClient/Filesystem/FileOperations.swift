@@ -168,7 +168,10 @@ extension VM {
             return .done(false)
         }.then { [self] exists in
             guard exists else { return .done(()) }
-            return readDirRequest(path).map { _ in }.recover { _ throws(ClientError) in throw refusal }
+            return readDirRequest(path).map { _ in }.recover { error throws(ClientError) in
+                // Anything else, such as a lost sidecar, says nothing about what is there.
+                throw ["ENOENT", "ENOTDIR"].contains(error.detail.errno) ? refusal : error
+            }
         }
     }
 
