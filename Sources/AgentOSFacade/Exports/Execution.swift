@@ -68,14 +68,7 @@ private func executeAndWait(
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let prepared = try execute(try Handles.sidecar(sidecar), vm, arguments, command)
-        try outputs.fill(
-            try BlockingCall.run(
-                prepared.steps,
-                on: prepared.connection,
-                bytes: prepared.bytes,
-                timeout: timeout
-            )
-        )
+        try outputs.fill(try prepared.wait(timeout))
     }
 }
 

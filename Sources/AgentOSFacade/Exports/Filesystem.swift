@@ -13,14 +13,6 @@ private func target(
     (try Identifiers.vm(vm, of: sidecar), try Arguments.text(path, len, "path"))
 }
 
-/// Waits for an operation on a VM.
-private func wait<Output: Sendable>(
-    _ prepared: Prepared<Output>,
-    _ timeout: UInt64
-) throws(ClientError) -> Output {
-    try BlockingCall.run(prepared.steps, on: prepared.connection, bytes: prepared.bytes, timeout: timeout)
-}
-
 // MARK: read
 
 private func read(
@@ -46,7 +38,7 @@ package func fsRead(
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
         out.pointee = try Handles.publish(
-            try wait(try read(try Handles.sidecar(sidecar), vm, path, len), timeout)
+            try read(try Handles.sidecar(sidecar), vm, path, len).wait(timeout)
         )
     }
 }
@@ -97,7 +89,7 @@ package func fsWrite(
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
-        try wait(try write(try Handles.sidecar(sidecar), vm, path, len, data, dataLen), timeout)
+        try write(try Handles.sidecar(sidecar), vm, path, len, data, dataLen).wait(timeout)
     }
 }
 
@@ -151,7 +143,7 @@ package func fsStat(
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
         let prepared = try ask(.stat, try Handles.sidecar(sidecar), vm, path, len)
-        out.pointee = try Handles.publish(text: try wait(prepared, timeout))
+        out.pointee = try Handles.publish(text: try prepared.wait(timeout))
     }
 }
 
@@ -185,7 +177,7 @@ package func fsReadDir(
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "out")
         let prepared = try ask(.readDir, try Handles.sidecar(sidecar), vm, path, len)
-        out.pointee = try Handles.publish(text: try wait(prepared, timeout))
+        out.pointee = try Handles.publish(text: try prepared.wait(timeout))
     }
 }
 
@@ -230,7 +222,7 @@ package func fsExists(
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let out = try Arguments.required(out, "exists")
-        out.pointee = try wait(try exists(try Handles.sidecar(sidecar), vm, path, len), timeout) ? 1 : 0
+        out.pointee = try exists(try Handles.sidecar(sidecar), vm, path, len).wait(timeout) ? 1 : 0
     }
 }
 

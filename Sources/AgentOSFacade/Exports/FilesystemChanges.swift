@@ -22,19 +22,6 @@ private func change(
     }
 }
 
-private func changeAndWait(
-    _ kind: Change,
-    _ sidecar: OpaquePointer?,
-    _ vm: aos_id,
-    _ path: UnsafePointer<CChar>?,
-    _ len: Int,
-    _ flags: UInt32,
-    _ timeout: UInt64
-) throws(ClientError) {
-    let prepared = try change(kind, try Handles.sidecar(sidecar), vm, path, len, flags)
-    try BlockingCall.run(prepared.steps, on: prepared.connection, bytes: prepared.bytes, timeout: timeout)
-}
-
 @_cdecl("aos_fs_mkdir")
 package func fsMkdir(
     _ sidecar: OpaquePointer?,
@@ -46,7 +33,7 @@ package func fsMkdir(
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
-        try changeAndWait(.mkdir, sidecar, vm, path, len, flags, timeout)
+        try change(.mkdir, try Handles.sidecar(sidecar), vm, path, len, flags).wait(timeout)
     }
 }
 
@@ -79,7 +66,7 @@ package func fsRemove(
     _ err: UnsafeMutablePointer<OpaquePointer?>?
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
-        try changeAndWait(.remove, sidecar, vm, path, len, flags, timeout)
+        try change(.remove, try Handles.sidecar(sidecar), vm, path, len, flags).wait(timeout)
     }
 }
 

@@ -85,7 +85,7 @@ package func processWriteStdin(
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let prepared = try writeStdin(try Handles.sidecar(sidecar), process, data, len)
-        try BlockingCall.run(prepared.steps, on: prepared.connection, bytes: prepared.bytes, timeout: timeout)
+        try prepared.wait(timeout)
     }
 }
 
@@ -121,7 +121,7 @@ package func processCloseStdin(
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let prepared = try closeStdin(try Handles.sidecar(sidecar), process)
-        try BlockingCall.run(prepared.steps, on: prepared.connection, timeout: timeout)
+        try prepared.wait(timeout)
     }
 }
 
@@ -162,7 +162,7 @@ package func processKill(
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let prepared = try kill(try Handles.sidecar(sidecar), process, signal)
-        try BlockingCall.run(prepared.steps, on: prepared.connection, timeout: timeout)
+        try prepared.wait(timeout)
     }
 }
 

@@ -83,7 +83,7 @@ package func vmConfigure(
 ) -> aos_status {
     boundary(err) { () throws(ClientError) in
         let prepared = try configuration(try Handles.sidecar(sidecar), vm, config, len)
-        try BlockingCall.run(prepared.steps, on: prepared.connection, timeout: timeout)
+        try prepared.wait(timeout)
     }
 }
 

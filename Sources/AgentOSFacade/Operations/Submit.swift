@@ -72,4 +72,9 @@ struct Prepared<Output: Sendable> {
         self.steps = steps
         connection = nil
     }
+
+    /// The blocking form: does it and waits for the end.
+    func wait(_ timeout: UInt64) throws(ClientError) -> Output {
+        try BlockingCall.run(steps, on: connection, bytes: bytes, timeout: timeout)
+    }
 }
