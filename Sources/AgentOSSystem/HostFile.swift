@@ -30,6 +30,30 @@ package enum HostFile {
         return String(validating: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// Who may do what with a file; nil where there is none. Does not follow links. lstat(2)
+    package static func permissions(_ path: String) -> FilePermissions? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        return FilePermissions(
+            mode: status.st_mode & 0o7777,
+            owner: status.st_uid,
+            isLink: status.st_mode & S_IFMT == S_IFLNK
+        )
+    }
+
+    /// Bytes in a regular file; nil for anything else. Does not follow a link at the end. lstat(2)
+    package static func size(_ path: String) -> UInt64? {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return UInt64(status.st_size)
+    }
+
+    /// The user as whom a process runs; nil when there is no such process. stat(2) of `/proc/<pid>`
+    package static func owner(ofProcess pid: Int32) -> UInt32? {
+        var status = stat()
+        return stat("/proc/\(pid)", &status) == 0 ? status.st_uid : nil
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     package static func isSearchable(_ path: String) -> Bool { access(path, R_OK | X_OK) == 0 }

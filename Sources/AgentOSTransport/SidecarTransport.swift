@@ -25,6 +25,7 @@ package final class SidecarTransport: Sendable {
     private let child: ChildProcess
     private let standardError: StandardErrorTail
     private let directory: TemporaryDirectory?
+    package var temporaryDirectory: String? { directory?.path }
     private let state: Lock<State> = Lock(State())
 
     private init(

@@ -26,7 +26,7 @@ static void ring(struct doorbell *bell) {
   if (before & RINGING) return;
   for (;;) {
     atomic_fetch_and(&bell->state, ~(uint32_t)CHANGED);
-    int wanted = atomic_load(&bell->items) != 0 || atomic_load(&bell->wakes) != 0;
+    int wanted = atomic_load(&bell->items) > 0 || atomic_load(&bell->wakes) != 0;
     if (wanted != bell->readable) {
       uint64_t one = 1;
       ssize_t done;
@@ -69,9 +69,13 @@ void aos_shim_doorbell_set_key(int index, uint64_t key) { atomic_store(&bells[in
 int aos_shim_doorbell_fd(int index) { return bells[index].fd; }
 
 void aos_shim_doorbell_add(int index, int32_t items) {
-  /* Only the step between none and some moves the descriptor: all others cost no system call. */
+  /* Only the step between none and some moves the descriptor: all others cost no system call. Below none: items that
+   * were taken before their pusher has counted them. */
   int32_t before = atomic_fetch_add(&bells[index].items, items);
-  if ((before != 0) != (before + items != 0)) ring(&bells[index]);
+  if ((before > 0) == (before + items > 0)) return;
+  ring(&bells[index]);
+  /* Who has taken the last item may look at the descriptor at once: a pusher that is still at it finishes first. */
+  while (items < 0 && (atomic_load(&bells[index].state) & RINGING)) sched_yield();
 }
 
 int aos_shim_doorbell_take_wake(int index) {

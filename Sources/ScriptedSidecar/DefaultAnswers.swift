@@ -71,6 +71,10 @@ enum DefaultAnswers {
                     appliedSoftware: UInt32(request.software.count)
                 )
             )
+        case .bootstrapRootFilesystem(let request):
+            .rootFilesystemBootstrapped(
+                RootFilesystemBootstrappedResponse(entryCount: UInt32(request.entries.count))
+            )
         case .registerToolkit(let request):
             .toolkitRegistered(
                 ToolkitRegisteredResponse(
@@ -110,6 +114,8 @@ enum DefaultAnswers {
         case .readDir: result.entries = []
         case .stat, .lstat: result.stat = emptyFile
         case .realpath: result.target = request.path
+        case .rename, .link: result.target = request.destinationPath
+        case .symlink: result.target = request.target
         case .readLink:
             let message = "EINVAL: invalid argument, readlink '\(request.path)'"
             return .rejected(RejectedResponse(code: "kernel_error", message: message))

@@ -161,10 +161,9 @@ struct ConfigurationTests {
     func callersInstructions() throws {
         let own = #"{"path":"/etc/agentos/instructions.md","type":"file","content":"mine"}"#
         let (create, _) = try requests(Lower.root(Lower.export(own)))
-        #expect(paths(try #require(lowers(create).first)) == ["/etc/agentos/instructions.md"])
-        #expect(!paths(try #require(lowers(create).last)).contains("/etc/agentos/instructions.md"))
+        #expect(lowers(create).map { paths($0) } == [["/etc/agentos/instructions.md"]])
         let (second, _) = try requests(Lower.root(#"{"kind":"bundled-base-filesystem"}"#))
-        #expect(lowers(second).map { $0["kind"]?.stringValue } == ["bundled_base_filesystem", "snapshot"])
+        #expect(lowers(second).map { $0["kind"]?.stringValue } == ["bundled_base_filesystem"])
     }
 
     @Test("H5: a path that two lowers have is sent once, as the first has it")
@@ -180,7 +179,7 @@ struct ConfigurationTests {
         }
         #expect(entries.map { $0["path"]?.stringValue } == ["/f", "/g"])
         #expect(entries.first?["content"]?.stringValue == "first")
-        #expect(lowers(create).count == 2)
+        #expect(lowers(create).count == 1)
     }
 
     @Test("19: an empty list of builtins is refused, ports are checked and sent once")
@@ -227,16 +226,19 @@ struct ConfigurationTests {
 
     @Test("metadata of the caller lies over the environment, and instructions are sent in both places")
     func metadataAndInstructions() throws {
-        let (create, configure) = try requests(
+        let peer = ScriptedPeer()
+        _ = try peer.sidecar().createVM(
             json(
                 #"{"metadata":{"env.HOME":"/root","resource.max_open_fds":"9"},"additionalInstructions":"MARK"}"#
             )
         )
+        let create = try #require(peer.requests("create_vm").first)
+        let configure = try #require(peer.requests("configure_vm").first)
         #expect(create["metadata"]?["env.HOME"]?.stringValue == "/root")
         #expect(create["metadata"]?["resource.max_open_fds"]?.stringValue == "9")
         #expect(create["metadata"]?["env.USER"]?.stringValue == "user")
         #expect(configure["instructions"] == .array([.string("MARK")]))
-        guard case .array(let entries) = lowers(create).last?["entries"] else {
+        guard case .array(let entries) = peer.requests("bootstrap_root_filesystem").first?["entries"] else {
             throw FileError("entries", "no list")
         }
         #expect(entries.last?["content"]?.stringValue?.hasSuffix("\nMARK") == true)

@@ -25,12 +25,18 @@ struct CreationTests {
         let peer = ScriptedPeer()
         let sidecar = try peer.sidecar()
         let vm = try sidecar.createVM()
-        #expect(peer.requestTypes == ["authenticate", "open_session", "create_vm", "configure_vm"])
-        #expect(peer.frames.compactMap { $0["request_id"]?.integerValue } == [1, 2, 3, 4])
+        #expect(
+            peer.requestTypes == [
+                "authenticate", "open_session", "create_vm", "bootstrap_root_filesystem", "configure_vm",
+            ]
+        )
+        #expect(peer.frames.compactMap { $0["request_id"]?.integerValue } == [1, 2, 3, 4, 5])
         let scopes = peer.frames.compactMap { $0["ownership"] }
         #expect(scopes[0]["connection_id"]?.stringValue == "client-hint")
         #expect(
-            scopes.map { $0["scope"]?.stringValue ?? "" } == ["connection", "connection", "session", "vm"]
+            scopes.map { $0["scope"]?.stringValue ?? "" } == [
+                "connection", "connection", "session", "vm", "vm",
+            ]
         )
         #expect(scopes[1]["connection_id"]?.stringValue == "conn-1")
         #expect(peer.requests("open_session").first?["metadata"] == .object([]))
@@ -69,8 +75,9 @@ struct CreationTests {
         #expect(root["disable_default_base_layer"] == .bool(false))
         #expect(root["bootstrap_entries"] == .array([]))
         guard case .array(let lowers) = root["lowers"] else { throw FileError("lowers", "no list") }
-        #expect(lowers.map { $0["kind"]?.stringValue } == ["snapshot"])
-        #expect(paths(lowers[0]) == ["/", "/etc/agentos", "/etc/agentos/instructions.md"])
+        #expect(lowers.isEmpty)
+        let bootstrap = try #require(peer.requests("bootstrap_root_filesystem").first)
+        #expect(paths(bootstrap) == ["/etc/agentos", "/etc/agentos/instructions.md"])
         let allowed = try json(
             """
             {"fs":"allow","network":"allow","child_process":"allow","process":"allow","env":"allow","tool":"allow"}

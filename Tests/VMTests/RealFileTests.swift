@@ -155,15 +155,19 @@ struct RealFileTests {
         )
     }
 
-    @Test("a tree is removed, wherever in the base it stands, and the VM goes on")
+    /// Once it is gone, whoever makes it again, a guest too, ends the sidecar.
+    @Test("a directory of a lower layer is not removed, nor anything in it")
     func removeBase() throws {
         let vm = try realVM()
         defer { finish(vm) }
-        for path in ["/var", "/usr", "/home", "/tmp"] {
-            try vm.remove(path, recursive: true)
-            #expect(try vm.exists(path) == false)
+        try vm.write("/tmp/kept", "x")
+        for path in ["/var", "/usr", "/home", "/tmp", "/home/user", "/etc/apk"] {
+            let error = failure { try vm.remove(path, recursive: true) }
+            expect(error, AOS_E_INVALID, errno: "EBUSY", says: "directory of a lower layer")
+            #expect(try vm.exists(path))
             #expect(vm.isAlive)
         }
+        #expect(try vm.readText("/tmp/kept") == "x")
         #expect(try vm.script("console.log(1)").outputText == "1\n")
     }
 

@@ -61,6 +61,8 @@ package final class Connection: Sendable {
 
     var transport: SidecarTransport? { transportStorage.withLock { $0 } }
     package var processID: Int32? { transport?.processID }
+    /// The private directory of its process; nil where that is elsewhere.
+    var temporaryDirectory: String? { transport?.temporaryDirectory }
     package var connectionID: String { identity.withLock { $0.connectionID } }
     var sidecarID: String? { identity.withLock { $0.sidecarID } }
     package var maximumFrameSize: Int { identity.withLock { $0.maximumFrameSize } }

@@ -6,10 +6,10 @@ internal import AgentOSWire
 extension VM {
     private static let frameReserve = 1024
 
-    private var guardsFiles: Bool { sidecar.options.fileGuards }
+    var guardsFiles: Bool { sidecar.options.fileGuards }
 
     /// A path that is sent as it is: what can be checked without a question is checked all the same.
-    private func unresolved(_ path: GuestPath) throws(ClientError) -> String {
+    func unresolved(_ path: GuestPath) throws(ClientError) -> String {
         try checkMount(path.text)
         return path.text
     }
@@ -19,8 +19,12 @@ extension VM {
         Steps<FileContent>.begin { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return readFileRequest(try unresolved(path)) }
-            return resolve(path).then { [self] real in
-                statRequest(real).then { [self] stat throws(ClientError) in
+            return resolve(path).then { [self] real throws(ClientError) in
+                if let size = knownSize(real) {
+                    try checkReadable(size, path)
+                    return readFileRequest(real)
+                }
+                return statRequest(real).then { [self] stat throws(ClientError) in
                     if !stat.isDirectory { try checkReadable(stat.size, path) }
                     return readFileRequest(real)
                 }
@@ -35,9 +39,15 @@ extension VM {
         }.during("readFile", path: path)
     }
 
+    /// The size of a file where it can be told without asking. A read-only root is not scanned, and mounts have
+    /// their content elsewhere.
+    private func knownSize(_ path: String) -> UInt64? {
+        configuration.isReadOnly || mount(of: path) != nil ? nil : shadow.size(of: path)
+    }
+
     /// An answer above the frame limit would end the sidecar (hazard H1), and its size in the worst case is
     /// that of base64.
-    private func checkReadable(_ size: UInt64, _ path: GuestPath) throws(ClientError) {
+    func checkReadable(_ size: UInt64, _ path: GuestPath) throws(ClientError) {
         let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
         let limit = max(budget / 4 * 3, 0)
         guard size > UInt64(limit) else { return }
@@ -77,7 +87,7 @@ extension VM {
         }
     }
 
-    private func checkWritable(_ content: EncodedContent, _ path: GuestPath) throws(ClientError) {
+    func checkWritable(_ content: EncodedContent, _ path: GuestPath) throws(ClientError) {
         let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
         guard content.accountedSize > budget else { return }
         throw ClientError(
@@ -160,7 +170,7 @@ extension VM {
     /// A directory in the place of a device file ends the sidecar once that file was written.
     ///
     /// `realpath` tells what is there: a device has no link to read, and its `lstat` may be another's.
-    private func refuseDevice(_ path: String) -> Steps<Void> {
+    func refuseDevice(_ path: String) -> Steps<Void> {
         guard path.hasPrefix("/dev/") else { return .done(()) }
         let refusal = ClientError.guest("EEXIST", "file exists: \(path)", kind: .kernel)
         return realPathRequest(path).map { _ in true }.recover { error throws(ClientError) in

@@ -14,12 +14,11 @@ extension VM {
             if path.isRoot {
                 throw ClientError.guest("EPERM", "operation not permitted, rmdir '/'")
             }
-            if recursive, "/etc/agentos".hasPrefix(path.text + "/") {
-                throw ClientError.guest("EROFS", "read-only file system", kind: .pathReadOnly)
-            }
-            let target: Steps<String> = sidecar.options.fileGuards ? resolveParent(path) : .done(path.text)
-            return target.then { [self] target in
-                kind(of: target).then { [self] kind throws(ClientError) in
+            try refuseInstructions(path)
+            let target: Steps<String> = guardsFiles ? resolveParent(path) : .done(path.text)
+            return target.then { [self] target throws(ClientError) in
+                try refuseLowerDirectory(target, "remove")
+                return kind(of: target).then { [self] kind throws(ClientError) in
                     switch kind {
                     case .missing:
                         throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
@@ -34,11 +33,12 @@ extension VM {
     }
 
     /// One file or link, or one empty directory, and nothing of the other sort.
-    func removeOne(_ path: String, directory: Bool) -> Steps<Void> {
+    package func removeOne(_ path: String, directory: Bool) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
-            return resolveParent(path).then { [self] target in
-                kind(of: target).then { [self] kind throws(ClientError) in
+            return resolveParent(path).then { [self] target throws(ClientError) in
+                if directory { try refuseLowerDirectory(target, "remove") }
+                return kind(of: target).then { [self] kind throws(ClientError) in
                     switch (kind, directory) {
                     case (.missing, _):
                         throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
@@ -105,12 +105,11 @@ extension VM {
 
     /// The sidecar looks through links when it removes: one that points to nothing cannot be removed as it
     /// is. So an empty file takes its place first; rename does not look through links.
-    private func removeLink(_ path: String) -> Steps<Void> {
+    func removeLink(_ path: String) -> Steps<Void> {
         removeFileRequest(path).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT" else { throw error }
             let folder = GuestPath.split(path).parent
-            let digits = String(SidecarID.uuid().filter { $0 != "-" }.prefix(16))
-            let temporary = GuestPath.join(folder, ".aos-unlink-\(digits)")
+            let temporary = GuestPath.join(folder, TemporaryName.next("unlink"))
             let empty = UnsafeRawBufferPointer(start: nil, count: 0)
             return writeFileRequest(temporary, FileBytes(empty).encoded).then { [self] in
                 renameRequest(temporary, to: path).onFailure { [self] in removeFileRequest(temporary) }

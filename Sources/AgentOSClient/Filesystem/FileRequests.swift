@@ -20,10 +20,14 @@ extension VM {
 
     func existsRequest(_ path: String) -> Steps<Bool> { call(.exists, path).map { $0.exists ?? false } }
 
-    func statRequest(_ path: String) -> Steps<GuestFilesystemStat> {
-        call(.stat, path).map { result throws(ClientError) in
+    func statRequest(_ path: String) -> Steps<GuestFilesystemStat> { status(.stat, path) }
+    /// Of a link itself.
+    func lstatRequest(_ path: String) -> Steps<GuestFilesystemStat> { status(.lstat, path) }
+
+    private func status(_ operation: GuestFilesystemOperation, _ path: String) -> Steps<GuestFilesystemStat> {
+        call(operation, path).map { result throws(ClientError) in
             guard let stat = result.stat else {
-                throw ClientError(.sidecar, "stat response missing stat payload")
+                throw ClientError(.sidecar, "\(operation.jsonName) response missing stat payload")
             }
             return stat
         }
@@ -49,13 +53,58 @@ extension VM {
         }
     }
 
-    func createDirRequest(_ path: String) -> Steps<Void> { call(.createDir, path).map { _ in } }
-    func mkdirRequest(_ path: String) -> Steps<Void> { call(.mkdir, path, recursive: true).map { _ in } }
-    func removeFileRequest(_ path: String) -> Steps<Void> { call(.removeFile, path).map { _ in } }
-    func removeDirRequest(_ path: String) -> Steps<Void> { call(.removeDir, path).map { _ in } }
+    /// A request that makes, removes or renames what stands at these paths.
+    private func change(
+        _ operation: GuestFilesystemOperation,
+        _ path: String,
+        to destination: String? = nil,
+        recursive: Bool = false,
+        _ edit: @escaping @Sendable (inout GuestFilesystemCallRequest) -> Void = { _ in }
+    ) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            if operation != .link { try shadow.checkEntry(path) }
+            if let destination { try shadow.checkEntry(destination) }
+            return call(operation, path, recursive: recursive) { request in
+                request.destinationPath = destination
+                edit(&request)
+            }.map { _ in }
+        }
+    }
+
+    func createDirRequest(_ path: String) -> Steps<Void> { change(.createDir, path) }
+    func mkdirRequest(_ path: String) -> Steps<Void> { change(.mkdir, path, recursive: true) }
+    func removeFileRequest(_ path: String) -> Steps<Void> { change(.removeFile, path) }
+    func removeDirRequest(_ path: String) -> Steps<Void> { change(.removeDir, path) }
 
     func renameRequest(_ path: String, to destination: String) -> Steps<Void> {
-        call(.rename, path) { $0.destinationPath = destination }.map { _ in }
+        change(.rename, path, to: destination)
+    }
+
+    func symlinkRequest(_ path: String, text: String) -> Steps<Void> {
+        change(.symlink, path) { $0.target = text }
+    }
+
+    func linkRequest(_ existing: String, newPath: String) -> Steps<Void> {
+        change(.link, existing, to: newPath)
+    }
+
+    func chmodRequest(_ path: String, _ mode: UInt32) -> Steps<Void> {
+        call(.chmod, path) { $0.mode = mode }.map { _ in }
+    }
+
+    func chownRequest(_ path: String, uid: UInt32, gid: UInt32) -> Steps<Void> {
+        call(.chown, path) { ($0.uid, $0.gid) = (uid, gid) }.map { _ in }
+    }
+
+    func utimesRequest(_ path: String, accessed: UInt64, modified: UInt64) -> Steps<Void> {
+        call(.utimes, path) { ($0.atimeMs, $0.mtimeMs) = (accessed, modified) }.map { _ in }
+    }
+
+    func truncateRequest(_ path: String, _ length: UInt64) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            try shadow.checkWrite(path)
+            return call(.truncate, path) { $0.len = length }.map { _ in }
+        }
     }
 
     /// The content lies in a block of its own already, decoded where the frame was read.
@@ -76,6 +125,7 @@ extension VM {
             do throws(ClientError) {
                 if let error = run.interruption { throw error }
                 try check()
+                try shadow.checkWrite(path)
                 let frame = FileWriteFrame(path: path, content: content)
                 let parts: (head: [UInt8], tail: [UInt8])
                 do throws(FrameError) {

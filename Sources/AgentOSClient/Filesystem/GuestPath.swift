@@ -3,8 +3,8 @@
 /// A path inside a VM that passed the local guards (filesystem.md 2): nothing is sent for one that does not.
 package struct GuestPath: Sendable {
     /// The kernel takes 4,096; what the sidecar's own copy of the files is called counts too.
-    private static let maximumLength = 3800
-    private static let maximumComponent = 255
+    static let maximumLength: Int = 3800
+    static let maximumComponent: Int = 255
 
     /// As the caller gave it, for error texts.
     package let given: String

@@ -2,7 +2,7 @@
 
 /// Refusals that follow from where a path is mounted. Local: nothing is asked.
 extension VM {
-    private func mount(of path: String) -> Mount? {
+    func mount(of path: String) -> Mount? {
         mounts.withLock { $0 }.filter { path == $0.path || path.hasPrefix($0.path + "/") }
             .max { $0.path.utf8.count < $1.path.utf8.count }
     }

@@ -13,6 +13,8 @@
 /// | a write through a link (F32, H6) | old content returns | `realpath` of the path | that is written |
 /// | a write below `/dev/null` (H2) | fatal | `read_dir` of the parent | ENOTDIR |
 /// | `remove_file` of a lower directory (F28, H8) | its tree is hidden | `read_link`, `read_dir` | EISDIR |
+/// | chmod, chown, utimes, truncate of a lower directory (H8) | its listing is empty | local | EPERM, EISDIR |
+/// | a lower directory removed or renamed | fatal once it is used again | local | EBUSY |
 /// | any question while a guest program runs (H22) | stale answer | `exists` of `/` first | fresh answer |
 extension VM {
     private static let maximumHops = 40
@@ -23,6 +25,11 @@ extension VM {
         case link
         case file
         case directory(names: [String])
+
+        var isDirectory: Bool {
+            if case .directory = self { return true }
+            return false
+        }
     }
 
     /// Makes the questions below see what a program that still runs has changed.
@@ -71,6 +78,23 @@ extension VM {
             default: throw error
             }
         }
+    }
+
+    /// Where a path leads and what is there, for what changes it in place.
+    func resolveForChange(_ path: GuestPath) -> Steps<(path: String, kind: Kind)> {
+        resolve(path).then { [self] real throws(ClientError) in
+            try checkChange(real)
+            return kind(of: real).map { (real, $0) }
+        }
+    }
+
+    /// The path of what stands there, a link not followed: its parent, which exists, without links.
+    func locate(_ path: GuestPath) -> Steps<String> {
+        if path.isRoot { return .done("/") }
+        return Steps<String>.begin { [self] () throws(ClientError) in
+            try checkMount(path.text)
+            return try resolve(GuestPath(path.parent))
+        }.map { GuestPath.join($0, path.name) }
     }
 
     /// The path under which something new, or something that exists, is to be changed: its parent without

@@ -15,7 +15,7 @@ package protocol OutputConsumer: AnyObject, Sendable {
 ///
 /// The pipe is always read: what a slow consumer does not take is kept here as its policy says, so that it
 /// holds up nobody else (architecture decision 15).
-package final class ProcessOutput: OutputSink {
+package final class ProcessOutput: OutputSink, ByteCredit {
     /// Bytes that may be with the consumer before it gives some back.
     package static let window: Int = 1 << 20
 

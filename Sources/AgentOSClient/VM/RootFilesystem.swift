@@ -71,7 +71,7 @@ struct RootFilesystem: Sendable {
         }
         if !merged.isEmpty { lowers.insert(.snapshot(SnapshotRootFilesystemLower(entries: merged)), at: 0) }
         let ours = generated.filter { !seen.contains(ByteKey($0.path)) }
-        lowers.append(.snapshot(SnapshotRootFilesystemLower(entries: ours)))
+        if !ours.isEmpty { lowers.append(.snapshot(SnapshotRootFilesystemLower(entries: ours))) }
         return RootFilesystemDescriptor(
             mode: readOnly ? .readOnly : .ephemeral,
             disableDefaultBaseLayer: disablesBase,
@@ -79,15 +79,34 @@ struct RootFilesystem: Sendable {
         )
     }
 
-    /// Entries that are not in the base (vm.md 6.2): the instructions, and what cannot be added to a root
-    /// once it is read-only.
+    /// The file of instructions and its directory; nothing if the caller brings one.
+    func instructionEntries(_ instructions: String) -> [RootFilesystemEntry] {
+        let isGiven = layers.contains { layer in
+            guard case .entries(let entries) = layer else { return false }
+            return entries.contains { $0.path == BaseImage.instructionsPath }
+        }
+        return isGiven
+            ? []
+            : [
+                .directory("/etc/agentos"),
+                .file(BaseImage.instructionsPath, instructions, mode: 0o644),
+            ]
+    }
+
+    /// Entries that are not in the base (vm.md 6.2): what cannot be added to a root once it is read-only, and
+    /// the skeleton of a root without base.
+    ///
+    /// The instructions are put into an ephemeral root behind its creation instead: an entry of a lower is one
+    /// more file in the copy that the sidecar goes through at nearly every call, which makes `exists` in an
+    /// empty VM take twice as long.
     func generatedEntries(readOnly: Bool, instructions: String, commands: [String], mountPoints: [String])
         -> [RootFilesystemEntry]
     {
         let hasBase = !disablesBase || layers.contains { if case .base = $0 { true } else { false } }
-        var entries: [RootFilesystemEntry] = [.directory("/"), .directory("/etc/agentos")]
-        entries.append(.file(BaseImage.instructionsPath, instructions, mode: 0o644))
+        var entries: [RootFilesystemEntry] = []
+        if readOnly || !hasBase { entries.append(.directory("/")) }
         if readOnly {
+            entries += instructionEntries(instructions)
             // The sidecar writes the stubs by itself, but not into a root that is locked.
             for command in commands {
                 entries.append(.file("/bin/\(command)", "#!/bin/sh\n# kernel command stub\n", mode: 0o755))

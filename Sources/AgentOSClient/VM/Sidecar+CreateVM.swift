@@ -38,6 +38,8 @@ extension Sidecar {
                     configuration: configuration
                 )
                 return connection.waitUntilReady(record, configuration.readyNanoseconds).then {
+                    vm.bootstrap
+                }.then {
                     vm.configure
                 }.map { [self] () throws(ClientError) in
                     try lease(vm)
@@ -113,6 +115,14 @@ extension Connection {
 }
 
 extension VM {
+    var bootstrap: Steps<Void> {
+        if configuration.bootstrapEntries.isEmpty { return .done(()) }
+        return requestUnchecked(configuration.bootstrapRequest) { body in
+            if case .payload(.rootFilesystemBootstrapped) = body { return () }
+            return nil
+        }
+    }
+
     var configure: Steps<Void> {
         requestUnchecked(.configureVm(configuration.configureRequest)) { body in
             if case .payload(.vmConfigured) = body { return () }

@@ -23,6 +23,9 @@ extension VM {
         do { payload = try RequestPayload(json: value) } catch {
             throw .invalid("request_json: \(error.text)")
         }
+        if let name = value.memberMissing(from: payload.json) {
+            throw .invalid("request_json: unknown member \(name) of \(payload.typeName)")
+        }
         if let function = Self.ownFunctions.first(where: { $0.key == payload.typeName })?.value {
             throw ClientError(.unsupported, "request_json: \(payload.typeName) is what \(function) is for") {
                 $0.request = payload.typeName

@@ -25,6 +25,7 @@ package final class VM: Sendable {
     let configuration: VMConfiguration
     let mounts: Lock<[Mount]>
     let use: ConnectionUse
+    let shadow: ShadowGuard
     private let state: Lock<State> = Lock(State())
     /// Set when its shutdown is over.
     package let shutDown: Latch<Void> = Latch()
@@ -45,6 +46,7 @@ package final class VM: Sendable {
         self.record = record
         self.configuration = configuration
         mounts = Lock(configuration.mounts)
+        shadow = ShadowGuard(connection, vmID: record.vmID, isOn: sidecar.options.fileGuards)
         ownership = .vm(
             VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID)
         )

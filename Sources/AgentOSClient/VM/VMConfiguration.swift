@@ -13,6 +13,8 @@ package struct VMConfiguration: Sendable {
     let metadata: [(name: String, value: String)]
     let policy: PermissionPolicy
     let rootFilesystem: RootFilesystemDescriptor
+    /// What is put into the root once it is there.
+    let bootstrapEntries: [RootFilesystemEntry]
     let isReadOnly: Bool
     let mounts: [Mount]
     let software: [Software]
@@ -70,9 +72,11 @@ package struct VMConfiguration: Sendable {
         if case .reconfiguration(let isReadOnly) = purpose { root.isReadOnly = isReadOnly }
         isReadOnly = try Self.isReadOnly(root, policy)
         additionalInstructions = try object.string("additionalInstructions")
+        let instructions = BaseImage.instructions(adding: additionalInstructions)
+        bootstrapEntries = isReadOnly ? [] : root.instructionEntries(instructions)
         let generated = root.generatedEntries(
             readOnly: isReadOnly,
-            instructions: BaseImage.instructions(adding: additionalInstructions),
+            instructions: instructions,
             commands: Self.runtimeCommands + software.flatMap(\.commands),
             mountPoints: mounts.map(\.path)
         )
@@ -190,6 +194,10 @@ package struct VMConfiguration: Sendable {
         )
     }
 
+    var bootstrapRequest: RequestPayload {
+        .bootstrapRootFilesystem(BootstrapRootFilesystemRequest(entries: bootstrapEntries))
+    }
+
     var configureRequest: ConfigureVmRequest {
         var tiers: [(key: String, value: WasmPermissionTier)] = []
         for entry in software.flatMap(\.tiers)
@@ -213,6 +221,7 @@ package struct VMConfiguration: Sendable {
         let session = SessionOwnership(connectionId: "conn-1000000", sessionId: "session-1000000")
         let vm = VmOwnership(connectionId: "conn-1000000", sessionId: "session-1000000", vmId: "vm-1000000")
         try check("rootFilesystem", .createVm(createRequest), .session(session), limit)
+        try check("additionalInstructions", bootstrapRequest, .vm(vm), limit)
         try check("mounts", .configureVm(configureRequest), .vm(vm), limit)
     }
 

@@ -64,6 +64,35 @@ enum Arguments {
         return UnsafeRawBufferPointer(start: pointer, count: length)
     }
 
+    /// How many elements an array of the host's has.
+    static func count(_ given: Int, upTo limit: Int, _ name: StaticString) throws(ClientError) -> Int {
+        guard (0...limit).contains(given) else {
+            throw .invalid("\(name): expected 0 to \(limit), found \(UInt(bitPattern: given))")
+        }
+        return given
+    }
+
+    /// An array of texts; without `lengths` all are NUL-terminated.
+    static func texts(
+        _ pointers: UnsafePointer<UnsafePointer<CChar>?>?,
+        _ lengths: UnsafePointer<Int>?,
+        _ count: Int,
+        _ name: StaticString
+    ) throws(ClientError) -> [String] {
+        guard count > 0 else { return [] }
+        guard let pointers else { throw .invalid("\(name): must not be NULL") }
+        var texts: [String] = []
+        texts.reserveCapacity(count)
+        for index in 0..<count {
+            do {
+                texts.append(try text(pointers[index], lengths?[index] ?? nulTerminated, name))
+            } catch {
+                throw .invalid("\(error.message) (element \(index))")
+            }
+        }
+        return texts
+    }
+
     static func flags(_ given: UInt32, known: UInt32) throws(ClientError) -> UInt32 {
         guard given & ~known == 0 else {
             throw .invalid("flags: unknown bits 0x\(String(given & ~known, radix: 16))")

@@ -14,20 +14,20 @@ package final class BytesObject: Sendable {
     }
 }
 
-/// Bytes of a process's output that are with the host: given back once, when the event is released or
+/// Bytes that are with the host, of a process's output for instance: given back once, when the event is released or
 /// forgotten.
 final class Credit: Sendable {
-    private let stream: ProcessOutput
+    private let source: any ByteCredit
     private let bytes: Int
     private let isGivenBack: Atomic<Bool> = Atomic(false)
 
-    init(_ stream: ProcessOutput, _ bytes: Int) {
-        self.stream = stream
+    init(_ source: any ByteCredit, _ bytes: Int) {
+        self.source = source
         self.bytes = bytes
     }
 
     func giveBack() {
-        if !isGivenBack.exchange(true, ordering: .relaxed) { stream.giveBack(bytes) }
+        if !isGivenBack.exchange(true, ordering: .relaxed) { source.giveBack(bytes) }
     }
 
     deinit { giveBack() }

@@ -22,13 +22,7 @@ enum Submit {
                 prepared.connection,
                 bytes: prepared.bytes
             )
-            return (
-                operation,
-                {
-                    prepared.steps.run(operation.run) { result in operation.complete(result, record) }
-                    prepared.connection?.expectWithoutWaiting()
-                }
-            )
+            return (operation, { prepared.begin(operation, record) })
         }
     }
 
@@ -71,6 +65,12 @@ struct Prepared<Output: Sendable> {
     init(_ sidecar: SidecarObject, _ steps: Steps<Output>) {
         self.steps = steps
         connection = nil
+    }
+
+    /// The asynchronous form: begins it for an operation that was accepted.
+    func begin(_ operation: Operation, _ record: @escaping @Sendable (Output) -> EventRecord) {
+        steps.run(operation.run) { result in operation.complete(result, record) }
+        connection?.expectWithoutWaiting()
     }
 
     /// The blocking form: does it and waits for the end.

@@ -69,8 +69,10 @@ struct RootFilesystemTests {
             commands: ["node", "ls"],
             mountPoints: ["/data"]
         )
-        #expect(plain.map(\.path) == ["/", "/etc/agentos", "/etc/agentos/instructions.md"])
-        #expect(plain.last?.content == "text" && plain.last?.mode == 0o644)
+        #expect(plain.isEmpty)
+        let instructions = RootFilesystem().instructionEntries("text")
+        #expect(instructions.map(\.path) == ["/etc/agentos", "/etc/agentos/instructions.md"])
+        #expect(instructions.last?.content == "text" && instructions.last?.mode == 0o644)
         let locked = RootFilesystem().generatedEntries(
             readOnly: true,
             instructions: "",
@@ -113,8 +115,7 @@ struct RootFilesystemTests {
             #"{"disableDefaultBaseLayer":true,"lowers":[{"kind":"bundled-base-filesystem"}]}"#
         )
         #expect(
-            listed.generatedEntries(readOnly: false, instructions: "", commands: [], mountPoints: []).count
-                == 3
+            listed.generatedEntries(readOnly: false, instructions: "", commands: [], mountPoints: []).isEmpty
         )
         listed.isReadOnly = true
     }

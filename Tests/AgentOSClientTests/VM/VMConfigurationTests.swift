@@ -35,7 +35,8 @@ struct VMConfigurationTests {
         #expect(plain.mounts.isEmpty && plain.software.isEmpty && plain.moduleDirectory == nil)
         #expect(!plain.isReadOnly && !plain.hasPermissions && plain.stdinGuard)
         #expect(plain.readyNanoseconds == 10_000_000_000)
-        #expect(entries(plain) == ["/", "/etc/agentos", "/etc/agentos/instructions.md"])
+        #expect(plain.rootFilesystem.lowers.isEmpty)
+        #expect(plain.bootstrapEntries.map(\.path) == ["/etc/agentos", "/etc/agentos/instructions.md"])
         let create = plain.createRequest
         #expect(create.runtime == .javaScript && create.rootFilesystem.mode == .ephemeral)
         #expect(create.metadata["env.HOME"] == "/home/user" && create.metadata.pairs.count == 11)
@@ -175,7 +176,7 @@ struct VMConfigurationTests {
 
     @Test("requests that the sidecar would refuse for their size are refused before, by their part")
     func sizes() throws {
-        let entry = #"{"path":"/a","type":"file","content":"\#(String(repeating: "x", count: 3000))"}"#
+        let entry = #"{"path":"/a","type":"file","content":"\#(String(repeating: "x", count: 4000))"}"#
         let lower =
             #"{"kind":"snapshot-export","source":{"format":"agent-os-filesystem-snapshot-v1","filesystem":{"entries":[\#(entry)]}}}"#
         let configuration = try read(#"{"rootFilesystem":{"lowers":[\#(lower)]}}"#)

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSWire
+
+/// Moving: a rename, and where that cannot be, a copy of the directory that is deleted behind it (filesystem.md
+/// 8.2).
+extension VM {
+    package func move(_ from: String, to destination: String, _ meter: ProgressMeter) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            let from = try GuestPath(writable: from)
+            let to = try GuestPath(writable: destination)
+            return prepareRename(from, to).then { [self] renaming in
+                renamed(renaming).recover { [self] error throws(ClientError) in
+                    guard renaming.sourceIsDirectory, Self.asksForCopy(error) else { throw error }
+                    return copyAndRemove(renaming.source, renaming.destination, to, meter)
+                }
+            }.recover { [self] error throws(ClientError) in
+                // The destination is a directory with something in it: the two become one.
+                guard error.detail.errno == "ENOTEMPTY", error.detail.code == nil else { throw error }
+                return resolveParent(from).then { [self] source in
+                    resolveParent(to).then { [self] target in copyAndRemove(source, target, to, meter) }
+                }
+            }
+        }.during("move", path: from)
+    }
+
+    private static func asksForCopy(_ error: ClientError) -> Bool {
+        ["EXDEV", "ENOTEMPTY", "EEXIST"].contains(error.detail.errno)
+    }
+
+    private func copyAndRemove(_ source: String, _ target: String, _ to: GuestPath, _ meter: ProgressMeter)
+        -> Steps<Void>
+    {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            try refuseLowerDirectory(source, "move")
+            return copyTree(source, target, meter).recover { error throws(ClientError) in
+                throw ClientError(
+                    error.kind,
+                    "\(error.message) (nothing was removed; a partial copy may be at '\(to.given)')"
+                ) {
+                    $0 = error.detail
+                }
+            }.then { [self] in remove(source, recursive: true) }
+        }
+    }
+
+    private enum CopyTask: Sendable {
+        case copy(String, to: String)
+        /// Behind its children: a directory that may not be written could not take them.
+        case attributes(String, of: String)
+    }
+
+    private func copyTree(_ source: String, _ target: String, _ meter: ProgressMeter) -> Steps<Void> {
+        .loop([CopyTask.copy(source, to: target)]) { [self] tasks in
+            guard let task = tasks.last else { return .done(.done(())) }
+            let rest = Array(tasks.dropLast())
+            switch task {
+            case .attributes(let path, let original):
+                return copyAttributes(path, of: original, times: false).map { .again(rest) }
+            case .copy(let from, let to):
+                return copyOne(from, to).map { children in
+                    meter.add(entries: 1, path: to)
+                    return .again(rest + children)
+                }.recover { error throws(ClientError) in throw error.during("move", path: from) }
+            }
+        }
+    }
+
+    /// What is left to do for a directory; nothing for a file or a link.
+    private func copyOne(_ from: String, _ to: String) -> Steps<[CopyTask]> {
+        kind(of: from).then { [self] kind in
+            switch kind {
+            case .missing: return .done([])
+            case .link:
+                return readLinkRequest(from).then { [self] text in replaceByLink(to, text).map { [] } }
+            case .file: return copyFile(from, to).map { [] }
+            case .directory(let names):
+                return makeCopy(of: from, at: to).map { isNew in
+                    let children = names.filter { $0 != "." && $0 != ".." }.reversed().map {
+                        CopyTask.copy(GuestPath.join(from, $0), to: GuestPath.join(to, $0))
+                    }
+                    return (isNew ? [.attributes(to, of: from)] : []) + children
+                }
+            }
+        }
+    }
+
+    /// True if the directory was made here.
+    private func makeCopy(of from: String, at to: String) -> Steps<Bool> {
+        kind(of: to).then { [self] kind throws(ClientError) in
+            switch kind {
+            case .directory: return .done(false)
+            case .missing: return createDirRequest(to).map { true }
+            case .file, .link:
+                throw ClientError.guest("ENOTDIR", "not a directory, mkdir '\(to)'", kind: .kernel)
+            }
+        }
+    }
+
+    private func replaceByLink(_ path: String, _ text: String) -> Steps<Void> {
+        let sent = text.hasPrefix("/") ? Self.relative(text, from: GuestPath.split(path).parent) : text
+        return symlinkRequest(path, text: sent).recover { [self] error throws(ClientError) in
+            guard error.detail.errno == "EEXIST" else { throw error }
+            return kind(of: path).then { [self] kind throws(ClientError) in
+                if case .directory = kind { throw error }
+                return removeLink(path).then { [self] in symlinkRequest(path, text: sent) }
+            }
+        }
+    }
+
+    private func copyFile(_ from: String, _ to: String) -> Steps<Void> {
+        statRequest(from).then { [self] stat throws(ClientError) in
+            let path = try GuestPath(from)
+            try checkReadable(stat.size, path)
+            return readFileRequest(from)
+        }.then { [self] content throws(ClientError) in
+            guard case .bytes(let block) = content else {
+                throw ClientError(.sidecar, "sidecar returned no file content for \(from)")
+            }
+            let encoded = FileBytes(block.bytes).encoded
+            try checkWritable(encoded, try GuestPath(to))
+            return kind(of: to).then { [self] kind in
+                // Written through a link the content would end up elsewhere.
+                if case .link = kind { return removeLink(to) }
+                return .done(())
+            }.then { [self] in writeFileRequest(to, encoded) }
+        }.then { [self] in copyAttributes(to, of: from, times: true) }
+    }
+
+    private func copyAttributes(_ path: String, of original: String, times: Bool) -> Steps<Void> {
+        statRequest(original).then { [self] stat in
+            chmodRequest(path, stat.mode & 0o7777).then { [self] in
+                chownRequest(path, uid: stat.uid, gid: stat.gid).recover { error throws(ClientError) in
+                    // In a directory of the host only root may give files away.
+                    guard error.detail.errno == "EPERM" else { throw error }
+                    return .done(())
+                }
+            }.then { [self] in
+                times
+                    ? utimesRequest(path, accessed: stat.atimeMs, modified: stat.mtimeMs) : .done(())
+            }
+        }
+    }
+}

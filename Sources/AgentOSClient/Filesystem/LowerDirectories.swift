@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Directories that a lower layer holds: the base image's, and those of the caller's own lowers.
+///
+/// The sidecar cannot change them. Their attributes cannot be set without hiding what they hold (hazard H8),
+/// and one that was removed or renamed cannot be made again: whatever is put there later is found in its own
+/// copy of the files but not in the guest's, and the end of the next program ends the process.
+extension VM {
+    func isLowerDirectory(_ path: String) -> Bool {
+        let root = configuration.rootFilesystem
+        if root.disableDefaultBaseLayer {
+            if BaseImage.skeleton.contains(where: { $0.path.hasSameBytes(as: path) }) { return true }
+        } else if BaseImage.directories.contains(path)
+            || BaseImage.skeleton.contains(where: { $0.path.hasSameBytes(as: path) })
+        {
+            return true
+        }
+        let below = path == "/" ? path : path + "/"
+        return root.lowers.contains { lower in
+            guard case .snapshot(let snapshot) = lower else { return false }
+            return snapshot.entries.contains { entry in
+                entry.path.hasPrefix(below)
+                    || entry.kind == .directory && entry.path.hasSameBytes(as: path)
+            }
+        }
+    }
+
+    /// For what would take such a directory away.
+    func refuseLowerDirectory(_ path: String, _ verb: String) throws(ClientError) {
+        guard isLowerDirectory(path) else { return }
+        throw .guest(
+            "EBUSY",
+            "the sidecar cannot \(verb) a directory of a lower layer, for it could not be made again: \(path)"
+        )
+    }
+
+    /// For what would take `/etc/agentos` away with it.
+    func refuseInstructions(_ path: GuestPath) throws(ClientError) {
+        guard BaseImage.instructionsPath.hasPrefix(path.text + "/") else { return }
+        throw .guest("EROFS", "read-only file system", kind: .pathReadOnly)
+    }
+}
