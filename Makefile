@@ -105,7 +105,7 @@ tsan: setup all examples ## Run tests under ThreadSanitizer (FILTER=regex)
 
 # Without its leak check, which reports names that Swift Testing keeps: scripts/valgrind.sh looks for leaks.
 .PHONY: asan
-asan: export ASAN_OPTIONS ?= detect_leaks=0:allocator_may_return_null=1
+asan: export ASAN_OPTIONS ?= detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8
 asan: setup all examples ## Run tests under AddressSanitizer (FILTER=regex)
 	$(call run-tests,asan,--sanitize=address --scratch-path .build-asan)
 

@@ -9,6 +9,11 @@ package struct ClientError: Error, Sendable {
         case pathReadOnly = "path_read_only"
         case invalidArgument = "invalid_argument"
         case processNotFound = "process_not_found"
+        case shellNotFound = "shell_not_found"
+        /// Nobody in the VM listens on the port, or not yet.
+        case fetchNoListener = "fetch_no_listener"
+        case fetchTimeout = "fetch_timeout"
+        case fetchServerExited = "fetch_server_exited"
         case kernel
         case transport
         case sidecar

@@ -8,8 +8,20 @@ package enum FuzzTargets {
 
     package static func check(_ payload: UnsafeRawBufferPointer) -> String? {
         let frame: ProtocolFrame
-        do { frame = try FrameCodec.decode(payload: payload) } catch { return refused(payload, error) }
-        return stable(frame) ?? stableAsJSON(frame) ?? sameInbound(payload, frame)
+        let isJSON = payload.first == UInt8(ascii: "{")
+        do { frame = try FrameCodec.decode(payload: payload) } catch {
+            return isJSON ? refusedAsJSON(payload) : refused(payload, error)
+        }
+        let inbound = isJSON ? refusedAsJSON(payload) : sameInbound(payload, frame)
+        return stable(frame) ?? stableAsJSON(frame) ?? inbound
+    }
+
+    /// Nobody speaks that form to the library.
+    private static func refusedAsJSON(_ payload: UnsafeRawBufferPointer) -> String? {
+        do { return "InboundFrame accepts JSON: \(try InboundFrame.decode(payload))" } catch {
+            if case .undecodableJSON = error { return nil }
+            return "InboundFrame says of JSON \"\(error.text)\""
+        }
     }
 
     /// Both decoders refuse for the same reason.

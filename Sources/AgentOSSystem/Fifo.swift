@@ -45,9 +45,12 @@ package struct Fifo<Element: Sendable>: Sendable {
         return nil
     }
 
+    /// The elements, the first in front.
+    package var all: [Element] { elements[head...].compactMap { $0 } }
+
     package mutating func removeAll() -> [Element] {
         defer { (elements, head) = ([], 0) }
-        return elements[head...].compactMap { $0 }
+        return all
     }
 
     private mutating func compact() {

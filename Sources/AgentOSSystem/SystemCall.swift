@@ -63,6 +63,27 @@ package enum SystemCall {
         }
     }
 
+    /// Bytes written. Raises SIGPIPE where that is not blocked. write(2)
+    package static func write(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        while true {
+            let count = Glibc.write(fd, bytes.baseAddress, bytes.count)
+            if count >= 0 { return count }
+            if errno != EINTR { throw .current }
+        }
+    }
+
+    package static func isOpen(_ fd: Int32) -> Bool { fcntl(fd, F_GETFD) >= 0 }
+
+    /// Waits until the first can be written, or the second can be read; says whether the first can. poll(2)
+    package static func waitWritable(_ fd: Int32, or second: Int32) -> Bool {
+        var descriptors = [
+            pollfd(fd: fd, events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: second, events: Int16(POLLIN), revents: 0),
+        ]
+        while poll(&descriptors, 2, -1) < 0, errno == EINTR {}
+        return descriptors[0].revents != 0
+    }
+
     package static func setNonBlocking(_ fd: Int32) {
         _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)
     }
@@ -72,6 +93,12 @@ package enum SystemCall {
         let fd = aos_shim_eventfd()
         guard fd >= 0 else { throw .current }
         return OwnedDescriptor(fd)
+    }
+
+    /// Takes everything from a counter; one that is 0 stays so.
+    package static func drainEvent(_ fd: Int32) {
+        var count: UInt64 = 0
+        while Glibc.read(fd, &count, 8) < 0, errno == EINTR {}
     }
 
     package static func signalEvent(_ fd: Int32) {

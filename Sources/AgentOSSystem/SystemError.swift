@@ -12,6 +12,21 @@ package struct SystemError: Error, Equatable, Sendable {
     package static var current: SystemError { SystemError(errno) }
 
     package static let wouldBlock: SystemError = SystemError(EAGAIN)
+    package static let notFound: SystemError = SystemError(ENOENT)
+
+    /// Of the errors that files give; of any other its number. (The C library's own table is too new for some.)
+    private static let names: [Int32: String] = [
+        EPERM: "EPERM", ENOENT: "ENOENT", EINTR: "EINTR", EIO: "EIO", ENXIO: "ENXIO", EBADF: "EBADF",
+        EAGAIN: "EAGAIN", ENOMEM: "ENOMEM", EACCES: "EACCES", EBUSY: "EBUSY", EEXIST: "EEXIST",
+        EXDEV: "EXDEV", ENODEV: "ENODEV", ENOTDIR: "ENOTDIR", EISDIR: "EISDIR", EINVAL: "EINVAL",
+        ENFILE: "ENFILE", EMFILE: "EMFILE", ETXTBSY: "ETXTBSY", EFBIG: "EFBIG", ENOSPC: "ENOSPC",
+        EROFS: "EROFS", EMLINK: "EMLINK", EPIPE: "EPIPE", ENAMETOOLONG: "ENAMETOOLONG",
+        ENOTEMPTY: "ENOTEMPTY", ELOOP: "ELOOP", EILSEQ: "EILSEQ", EOVERFLOW: "EOVERFLOW", EDQUOT: "EDQUOT",
+        ESTALE: "ESTALE", EOPNOTSUPP: "EOPNOTSUPP",
+    ]
+
+    /// `ENOENT`.
+    package var name: String { Self.names[number] ?? "E\(number)" }
 
     package var text: String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in

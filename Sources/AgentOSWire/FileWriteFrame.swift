@@ -12,6 +12,17 @@ package struct EncodedContent: Sendable {
     /// Bytes of the file itself.
     package let byteCount: Int
 
+    private static func base64(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        let octets = bytes.assumingMemoryBound(to: UInt8.self)
+        return [UInt8](unsafeUninitializedCapacity: (octets.count + 2) / 3 * 4) { buffer, count in
+            count = Int(aos_shim_base64_encode(octets.baseAddress, octets.count, buffer.baseAddress))
+        }
+    }
+
+    package static func encodeBase64(_ bytes: UnsafeRawBufferPointer) -> String {
+        String(decoding: base64(bytes), as: UTF8.self)
+    }
+
     package init(_ bytes: UnsafeRawBufferPointer) {
         let octets = bytes.assumingMemoryBound(to: UInt8.self)
         byteCount = octets.count
@@ -25,9 +36,7 @@ package struct EncodedContent: Sendable {
                 return
             }
         }
-        text = [UInt8](unsafeUninitializedCapacity: base64Size) { buffer, count in
-            count = Int(aos_shim_base64_encode(octets.baseAddress, octets.count, buffer.baseAddress))
-        }
+        text = Self.base64(bytes)
         isBase64 = true
         accountedSize = base64Size
     }

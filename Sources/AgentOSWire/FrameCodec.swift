@@ -23,7 +23,12 @@ package enum FrameCodec {
 
     /// One payload: BARE, or the JSON form where it begins with `{`.
     package static func decode(payload: UnsafeRawBufferPointer) throws(FrameError) -> ProtocolFrame {
-        if payload.first == UInt8(ascii: "{") { return try JSONFrameCodec.decode(payload) }
+        payload.first == JSONFrameCodec.firstByte
+            ? try JSONFrameCodec.decode(payload) : try decode(bare: payload)
+    }
+
+    /// One payload in BARE.
+    package static func decode(bare payload: UnsafeRawBufferPointer) throws(FrameError) -> ProtocolFrame {
         try Dialect.check(payload)
         var reader = BareReader(payload)
         let frame: ProtocolFrame
@@ -84,6 +89,9 @@ package enum FrameCodec {
 
 /// The JSON payload form of a frame (wire-protocol.md 13), for diagnostics and `aos_request_json`.
 package enum JSONFrameCodec {
+    /// By which it is told from BARE.
+    static let firstByte: UInt8 = UInt8(ascii: "{")
+
     package static func decode(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> ProtocolFrame {
         let value: JSONValue
         do { value = try JSONReader.parse(payload) } catch { throw .undecodableJSON(error.text) }

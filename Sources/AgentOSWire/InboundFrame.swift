@@ -40,13 +40,18 @@ package enum EventBody: Sendable {
 extension InboundFrame {
     /// Decodes and validates one payload. The bytes are borrowed for the call.
     package static func decode(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
+        // A sidecar answers in the form in which it was spoken to, and the library speaks BARE alone: readers of
+        // the JSON form of every answer would be a part of it that nobody uses.
+        if payload.first == JSONFrameCodec.firstByte {
+            throw .undecodableJSON("the JSON payload form, where BARE is spoken")
+        }
         guard payload.first == 2 || payload.first == 3 else {
-            return InboundFrame(try FrameCodec.decode(payload: payload))
+            return InboundFrame(try FrameCodec.decode(bare: payload))
         }
         // Whatever is odd about it, the general decoder says what: one place decides what is refused, and
         // how.
         if let frame = try? quick(payload) { return frame }
-        return InboundFrame(try FrameCodec.decode(payload: payload))
+        return InboundFrame(try FrameCodec.decode(bare: payload))
     }
 
     private init(_ frame: ProtocolFrame) {

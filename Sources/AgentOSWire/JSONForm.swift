@@ -94,8 +94,8 @@ enum JSONForm {
         return number
     }
 
-    static func integer(_ number: some FixedWidthInteger) -> JSONValue {
-        Int64(exactly: number).map(JSONValue.integer) ?? .unsigned(UInt64(truncatingIfNeeded: number))
+    static func integer(_ number: some FixedWidthInteger & Sendable) -> JSONValue {
+        .number(number)
     }
 
     static func data(_ value: JSONValue) throws(JSONFormError) -> [UInt8] { try list(value, integer) }

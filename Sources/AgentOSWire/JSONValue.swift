@@ -87,6 +87,13 @@ extension JSONValue {
     }
 }
 
+extension JSONValue {
+    /// A number up to 64 bits, exactly.
+    package static func number(_ number: some FixedWidthInteger & Sendable) -> JSONValue {
+        Int64(exactly: number).map(JSONValue.integer) ?? .unsigned(UInt64(truncatingIfNeeded: number))
+    }
+}
+
 extension JSONValue: Equatable {
     /// Equal as JSON: members in any order, strings by their bytes.
     package static func == (left: JSONValue, right: JSONValue) -> Bool {

@@ -93,6 +93,10 @@ enum DefaultAnswers {
             )
         case .closeStdin(let request): .stdinClosed(StdinClosedResponse(processId: request.processId))
         case .killProcess(let request): .processKilled(ProcessKilledResponse(processId: request.processId))
+        case .getSignalState(let request):
+            .signalState(SignalStateResponse(processId: request.processId))
+        case .findListener: .listenerSnapshot(ListenerSnapshotResponse())
+        case .findBoundUdp: .boundUdpSnapshot(BoundUdpSnapshotResponse())
         case .getProcessSnapshot: .processSnapshot(ProcessSnapshotResponse())
         case .getZombieTimerCount: .zombieTimerCount(ZombieTimerCountResponse(count: 0))
         case .guestFilesystemCall(let request): filesystem(request)

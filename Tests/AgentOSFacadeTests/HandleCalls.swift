@@ -23,7 +23,7 @@ struct HostTarget {
 
 /// A function on a sidecar, called with arguments that are all right but for its target.
 struct HandleCall: Sendable, CustomTestStringConvertible {
-    enum Subject: Sendable { case sidecar, vm, process }
+    enum Subject: Sendable { case sidecar, vm, process, shell, layer }
 
     typealias Body = @Sendable (
         HostTarget, inout HostOutputs, UnsafeMutablePointer<OpaquePointer?>?
@@ -43,7 +43,8 @@ private let limit: UInt64 = 5 * second
 private let text: Int = -1
 
 extension HandleCall {
-    static let all: [HandleCall] = onSidecars + onFiles + onProcesses
+    static let all: [HandleCall] =
+        onSidecars + onFiles + onProcesses + onTrees + onProcessTables + onShells + onNetwork + onRoots
     static let withID: [HandleCall] = all.filter { $0.subject != .sidecar }
     static let withVM: [HandleCall] = all.filter { $0.subject == .vm }
     static let withProcess: [HandleCall] = all.filter { $0.subject == .process }

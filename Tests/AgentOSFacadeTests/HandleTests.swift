@@ -139,6 +139,7 @@ struct HandleTests {
         case (.sidecar, AOS_OK):
             // Accepted: the refusal is the operation's.
             #expect(try sidecar.events(of: outputs.id).last?.status == AOS_E_DISPOSED)
+        case (.shell, AOS_E_STALE), (.layer, AOS_E_STALE): #expect(outputs == .untouched)
         case (.process, _): #expect([AOS_E_NOT_FOUND, AOS_OK, AOS_E_DISPOSED].contains(status))
         default: Issue.record("\(HostError(status, nil).statusName)")
         }

@@ -40,6 +40,12 @@ struct MalformedFrameTests {
             vector.text("errorKind")
         )
         if isFraming { return }
+        if vector.payload.first == UInt8(ascii: "{") {
+            #expect(throws: FrameError.undecodableJSON("the JSON payload form, where BARE is spoken")) {
+                try InboundFrame.decode(payload: vector.payload)
+            }
+            return
+        }
         do throws(FrameError) {
             _ = try InboundFrame.decode(payload: vector.payload)
             Issue.record("accepted")

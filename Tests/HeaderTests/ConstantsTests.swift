@@ -53,6 +53,7 @@ struct ConstantsTests {
         "AOS_EXEC_STDERR_TRUNCATED": Int64(AOS_EXEC_STDERR_TRUNCATED),
         "AOS_EXEC_STDIN_FAILED": Int64(AOS_EXEC_STDIN_FAILED),
         "AOS_EXEC_ENDED_WITH_VM": Int64(AOS_EXEC_ENDED_WITH_VM),
+        "AOS_LAYER_READ_ONLY": Int64(AOS_LAYER_READ_ONLY),
     ]
 
     @Test("Swift sees every one of them")

@@ -28,7 +28,7 @@ struct RequestTests {
         let values = try ops.map { try sidecar.end(of: $0).value }
         #expect(values == [0, 1, 1])
         let ids = peer.frames.compactMap { $0["request_id"]?.integerValue }
-        #expect(ids == Array(1...Int64(ids.count)) && ids.count == 7)
+        #expect(ids == Array(1...Int64(ids.count)) && ids.count == 8)
         #expect(peer.paths == ["/a", "/b", "/c"])
     }
 
@@ -75,7 +75,7 @@ struct RequestTests {
         let ids = #"connection_id: "conn-1", session_id: "session-1", vm_id: "#
         #expect(
             error.message
-                == #"response id 5 used ownership Vm { \#(ids)"other" }, expected Vm { \#(ids)"vm-1" }"#,
+                == #"response id 6 used ownership Vm { \#(ids)"other" }, expected Vm { \#(ids)"vm-1" }"#,
             "\(error)"
         )
         #expect(error.status == AOS_E_SIDECAR && error.kind == "sidecar")

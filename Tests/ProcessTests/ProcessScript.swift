@@ -73,7 +73,7 @@ extension ScriptedPeer {
     var signals: [String] { requests("kill_process").compactMap { $0["signal"]?.stringValue } }
 
     /// What was sent after the VM was made.
-    var typesAfterCreation: [String] { Array(requestTypes.dropFirst(4)) }
+    var typesAfterCreation: [String] { Array(requestTypes.dropFirst(5)) }
 
     /// When requests of a type came, in ms since the start of the peer.
     func times(of type: String) -> [Int64] {

@@ -66,7 +66,8 @@ struct CreationTests {
             {"env.CHARSET":"UTF-8","env.HOME":"/home/user","env.HOSTNAME":"agent-os","env.LANG":"C.UTF-8",\
             "env.LC_COLLATE":"C","env.LOGNAME":"user","env.PAGER":"less",\
             "env.PATH":"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",\
-            "env.PS1":"\\\\h:\\\\w\\\\$ ","env.SHELL":"/bin/sh","env.USER":"user"}
+            "env.PS1":"\\\\h:\\\\w\\\\$ ","env.SHELL":"/bin/sh","env.USER":"user",\
+            "resource.max_filesystem_bytes":"1073741824"}
             """
         )
         #expect(create["metadata"] == expected)

@@ -32,6 +32,7 @@ package final class Connection: Sendable {
     let timer: Lock<(id: UInt64?, due: MonotonicTime)> = Lock((nil, MonotonicTime(nanoseconds: .max)))
     private let transportStorage: Lock<SidecarTransport?> = Lock(nil)
     private let failureStorage: Lock<TransportFailure?> = Lock(nil)
+    let fetches: FetchQueue = FetchQueue()
     let counters: Lock<Counters> = Lock(Counters())
     /// Set first of all when the process is lost: the handle forgets the connection before anybody hears of
     /// it.

@@ -45,11 +45,16 @@ extension VM {
     }
 
     func readLinkRequest(_ path: String) -> Steps<String> {
-        call(.readLink, path).map { result throws(ClientError) in
+        call(.readLink, path).map { [self] result throws(ClientError) in
             guard let target = result.target else {
                 throw ClientError(.sidecar, "readlink response missing target")
             }
-            return target
+            // Of a directory of the host the sidecar gives the place within the mount, not what the link says.
+            guard target.hasPrefix("/"), let mount = mount(of: path), mount.plugin == "host_dir" else {
+                return target
+            }
+            let folder = GuestPath.split(String(path.dropFirst(mount.path.utf8.count))).parent
+            return Self.relative(target, from: folder)
         }
     }
 

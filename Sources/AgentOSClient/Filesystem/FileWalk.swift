@@ -31,7 +31,7 @@ struct WalkEntry: Sendable {
     var json: JSONValue {
         .members([
             "path": .string(path), "type": .string(kind.rawValue),
-            "size": size.map { Int64(exactly: $0).map(JSONValue.integer) ?? .unsigned($0) },
+            "size": size.map { .number($0) },
         ])
     }
 }

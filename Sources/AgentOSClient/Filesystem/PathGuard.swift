@@ -137,7 +137,7 @@ extension VM {
 
     /// A directory without links, of which the last components may not exist yet: the sidecar makes them.
     private func resolveDirectory(_ folder: String, of given: String) -> Steps<String> {
-        .loop((folder: folder, rest: [String]())) { [self] state in
+        .loop((folder: folder, rest: [String](), turns: 0)) { [self] state in
             if state.folder == "/" { return .done(.done(Self.joined("/", state.rest))) }
             return realPathRequest(state.folder).then { [self] real in
                 guard let first = state.rest.last else { return checkDevice(real, given).map { .done(real) } }
@@ -145,14 +145,20 @@ extension VM {
                 return readLinkRequest(GuestPath.join(real, first)).then { _ throws(ClientError) in
                     throw ClientError.guest("ENOENT", "no such file: \(given)", kind: .kernel)
                 }.recover { [self] error throws(ClientError) in
-                    guard error.detail.errno == "ENOENT", error.kind == .kernel, error.detail.code != nil
-                    else { throw error }
-                    return checkDevice(real, given).map { .done(Self.joined(real, state.rest)) }
+                    guard error.kind == .kernel, error.detail.code != nil else { throw error }
+                    switch error.detail.errno {
+                    case "ENOENT":
+                        return checkDevice(real, given).map { .done(Self.joined(real, state.rest)) }
+                    // It has come into being between two questions: from the start again.
+                    case "EINVAL" where state.turns < Self.maximumHops:
+                        return .done(.again((folder, [], state.turns + 1)))
+                    default: throw error
+                    }
                 }
             }.recover { error throws(ClientError) in
                 guard error.detail.errno == "ENOENT", error.detail.code != nil else { throw error }
                 let (parent, name) = GuestPath.split(state.folder)
-                return .done(.again((parent, state.rest + [name])))
+                return .done(.again((parent, state.rest + [name], state.turns)))
             }
         }
     }

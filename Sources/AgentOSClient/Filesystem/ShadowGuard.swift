@@ -48,6 +48,9 @@ final class ShadowGuard: Sendable {
         }
     }
 
+    /// Whether permissions bind the sidecar.
+    var isBound: Bool { seen?.user != nil }
+
     /// The size of a file that the copy holds. A scan takes the content from there, so that this is what a read
     /// will give.
     func size(of path: String) -> UInt64? { seen.flatMap { HostFile.size($0.folder + path) } }

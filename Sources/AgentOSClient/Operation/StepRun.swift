@@ -12,7 +12,10 @@ package final class StepRun: Sendable {
 
     private struct State: Sendable {
         var interruption: ClientError?
+        var isFinished = false
         var parked: Parked = .nothing
+        /// Runs of pieces that go on beside each other.
+        var pieces: [StepRun] = []
         /// Counts what was begun, so that a late word about an earlier step is not taken for the present one.
         var turn: UInt64 = 0
     }
@@ -27,17 +30,34 @@ package final class StepRun: Sendable {
     /// Ends what is under way with `error`, and lets nothing interruptible begin. The first interruption
     /// counts.
     package func interrupt(_ error: ClientError) {
-        let parked = state.withLock { state -> Parked in
-            guard state.interruption == nil else { return .nothing }
+        let (parked, pieces) = state.withLock { state -> (Parked, [StepRun]) in
+            guard state.interruption == nil else { return (.nothing, []) }
             state.interruption = error
-            return state.parked
+            defer { state.pieces = [] }
+            return (state.parked, state.pieces)
         }
+        for piece in pieces { piece.interrupt(error) }
         switch parked {
         case .nothing: break
         case .request(let connection, let id): connection.giveUp(id, error)
         case .other(let interrupter): interrupter(error)
         }
     }
+
+    /// An interruption of this run is one of `piece` too, until that is over.
+    func whenInterrupted(_ piece: StepRun) {
+        let error = state.withLock { state -> ClientError? in
+            state.pieces.removeAll { $0.isFinished }
+            state.pieces.append(piece)
+            return state.interruption
+        }
+        if let error { piece.interrupt(error) }
+    }
+
+    private var isFinished: Bool { state.withLock { $0.isFinished } }
+
+    /// Its steps have ended.
+    func finish() { state.withLock { $0.isFinished = true } }
 
     /// Interrupts the run after a time, unless it is told before that it is over.
     package func interrupt(_ error: ClientError, after nanoseconds: UInt64) -> InterruptionTimer {

@@ -57,7 +57,7 @@ package struct Steps<Output: Sendable>: Sendable {
     }
 
     /// Does `undo` after a failure, also after an interruption, and then reports the failure as it was.
-    func onFailure(_ undo: @escaping @Sendable () -> Steps<Void>) -> Steps {
+    package func onFailure(_ undo: @escaping @Sendable () -> Steps<Void>) -> Steps {
         Steps { run, end in
             body(run) { result in
                 guard case .failure = result else { return end(result) }
@@ -102,7 +102,7 @@ package struct Steps<Output: Sendable>: Sendable {
         }
     }
 
-    static func wait(for latch: Latch<Output>) -> Steps {
+    package static func wait(for latch: Latch<Output>) -> Steps {
         wait(for: latch, timeout: ClientError(.timeout, "timed out"))
     }
 }

@@ -2,7 +2,22 @@
 package import AgentOSSystem
 
 /// Where a process wrote to.
-package enum OutputChannel: Sendable { case standardOutput, standardError }
+package enum OutputChannel: Sendable, CaseIterable { case standardOutput, standardError }
+
+/// Which channels somebody wants.
+package struct OutputChannels: Sendable {
+    package var output: Bool = true
+    package var error: Bool = true
+
+    package init() {}
+
+    func contains(_ channel: OutputChannel) -> Bool {
+        switch channel {
+        case .standardOutput: output
+        case .standardError: error
+        }
+    }
+}
 
 /// Who gets what a process writes, in the order of the wire. Called by whoever reads: it must not wait or
 /// call out.
@@ -21,6 +36,15 @@ package enum ProcessEnd: Sendable {
     case failed(ClientError)
 
     package static let codeOfDisposal: Int32 = 143
+
+    /// Nil where none is known.
+    package var exitCode: Int32? {
+        switch self {
+        case .exited(let code): code
+        case .endedWithVM: Self.codeOfDisposal
+        case .failed: nil
+        }
+    }
 }
 
 /// Two texts that the sidecar itself puts on the stderr of a JavaScript program that ends while something is

@@ -13,7 +13,11 @@ final class ProcessNumbers: Sendable {
         "proc-\(executed.add(1, ordering: .relaxed).newValue)-\(SidecarID.uuid())"
     }
 
-    func nextSpawned() -> String {
-        "proc-\(Self.firstDisplayNumber + spawned.add(1, ordering: .relaxed).oldValue)-\(SidecarID.uuid())"
+    /// The number that people see, and the name on the wire.
+    func nextSpawned() -> (number: UInt64, name: String) {
+        let number = Self.firstDisplayNumber + spawned.add(1, ordering: .relaxed).oldValue
+        return (number, "proc-\(number)-\(SidecarID.uuid())")
     }
+
+    func nextShell() -> String { "shell-\(SidecarID.uuid())" }
 }

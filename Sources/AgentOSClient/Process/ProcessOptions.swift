@@ -28,19 +28,57 @@ package struct ProcessOptions: Sendable {
     /// Nil: nothing is captured.
     package private(set) var captureBytes: Int? = ProcessOptions.captureDefault
     package private(set) var overflow: OverflowPolicy = .keep(bytes: ProcessOptions.keepDefault)
+    /// Bytes of each channel that are kept for those who subscribe later.
+    package private(set) var replayBytes: Int = OutputHub.replayDefault
     var tier: WasmPermissionTier?
 
     package init() {}
 
+    /// Nobody will subscribe later.
+    mutating func keepsNoReplay() { replayBytes = 0 }
+
+    /// The members `overflow` and `overflowBytes`.
+    static func overflow(_ object: ConfigurationObject, isRing fallback: Bool, ringBytes: Int = 1 << 20)
+        throws(ClientError) -> OverflowPolicy
+    {
+        let bytes = try object.integer("overflowBytes", in: 4096...(1 << 40)).map { Int($0) }
+        let isRing = try object.choice("overflow", ["keep": false, "ring": true]) ?? fallback
+        return isRing ? .ring(bytes: bytes ?? ringBytes) : .keep(bytes: bytes ?? keepDefault)
+    }
+
+    private static let common = ["env", "cwd", "timeoutMs", "killGraceMs", "wasmPermissionTier"]
+    private static let ofStreams = ["overflow", "overflowBytes", "replayBytes"]
+
     package init(document: String?, forSpawn: Bool) throws(ClientError) {
-        let common = ["env", "cwd", "timeoutMs", "killGraceMs", "wasmPermissionTier"]
-        let own = forSpawn ? ["overflow", "overflowBytes"] : ["maxOutputBytes", "captureStdio"]
+        let own = forSpawn ? Self.ofStreams : ["maxOutputBytes", "captureStdio"]
+        let object = try Self.object(document, allowed: Self.common + own)
+        try read(object, isStream: forSpawn)
+        guard !forSpawn else { return }
+        if let bytes = try object.integer("maxOutputBytes", in: 0...(1 << 40)) { captureBytes = Int(bytes) }
+        if try object.bool("captureStdio") == false { captureBytes = nil }
+    }
+
+    /// Of a shell: also the object, which has more.
+    static func ofShell(document: String?) throws(ClientError) -> (ProcessOptions, ConfigurationObject) {
+        let own = ["command", "args", "cols", "rows"]
+        let object = try object(document, allowed: own + common + ofStreams)
+        var options = ProcessOptions()
+        try options.read(object, isStream: true)
+        return (options, object)
+    }
+
+    private static func object(_ document: String?, allowed: [String]) throws(ClientError)
+        -> ConfigurationObject
+    {
         if let document, let value = try? JSONReader.parse(document), case .object(let members) = value {
-            for member in members where Self.refused.contains(member.name) {
+            for member in members where refused.contains(member.name) {
                 throw .invalid("unsupported option: \(member.name)")
             }
         }
-        let object = try ConfigurationObject(document: document, allowed: common + own)
+        return try ConfigurationObject(document: document, allowed: allowed)
+    }
+
+    private mutating func read(_ object: ConfigurationObject, isStream: Bool) throws(ClientError) {
         environment = try object.environment("env")
         directory = try object.string("cwd").map { (path) throws(ClientError) in try GuestPath(path).text }
         timeout = try object.milliseconds("timeoutMs")
@@ -52,15 +90,8 @@ package struct ProcessOptions: Sendable {
                 "isolated": .isolated,
             ]
         )
-        if forSpawn {
-            let bytes = try object.integer("overflowBytes", in: 4096...(1 << 40)).map { Int($0) }
-            let isRing = try object.choice("overflow", ["keep": false, "ring": true]) ?? false
-            overflow = isRing ? .ring(bytes: bytes ?? 1 << 20) : .keep(bytes: bytes ?? Self.keepDefault)
-        } else {
-            if let bytes = try object.integer("maxOutputBytes", in: 0...(1 << 40)) {
-                captureBytes = Int(bytes)
-            }
-            if try object.bool("captureStdio") == false { captureBytes = nil }
-        }
+        guard isStream else { return }
+        overflow = try Self.overflow(object, isRing: false)
+        if let bytes = try object.integer("replayBytes", in: 0...(1 << 30)) { replayBytes = Int(bytes) }
     }
 }

@@ -44,15 +44,34 @@ package final class ProcessOutput: OutputSink, ByteCredit {
     }
 
     private let policy: ProcessOptions.OverflowPolicy
+    private let channels: OutputChannels
     private let consumer: Lock<(any OutputConsumer)?>
     private let state: Lock<State> = Lock(State())
 
-    package init(policy: ProcessOptions.OverflowPolicy, consumer: any OutputConsumer) {
+    package init(
+        policy: ProcessOptions.OverflowPolicy,
+        channels: OutputChannels = OutputChannels(),
+        consumer: any OutputConsumer
+    ) {
         self.policy = policy
+        self.channels = channels
         self.consumer = Lock(consumer)
     }
 
     package func output(_ channel: OutputChannel, _ block: ByteBlock) {
+        keep(channel, block)
+        deliver()
+    }
+
+    /// What came before this consumer did, and is not there any more.
+    func hasLost(_ channel: OutputChannel, _ bytes: Int) {
+        guard channels.contains(channel) else { return }
+        state.withLock { $0.droppedBytes += bytes }
+    }
+
+    /// Takes a chunk in without giving any out.
+    func keep(_ channel: OutputChannel, _ block: ByteBlock) {
+        guard channels.contains(channel) else { return }
         state.withLock { state in
             guard !state.hasOverflowed else {
                 state.missingBytes += block.count
@@ -72,7 +91,6 @@ package final class ProcessOutput: OutputSink, ByteCredit {
                 state.droppedBytes += oldest.block.count
             }
         }
-        deliver()
     }
 
     package func ended(_ end: ProcessEnd) {
@@ -95,7 +113,7 @@ package final class ProcessOutput: OutputSink, ByteCredit {
         deliver()
     }
 
-    private func deliver() {
+    func deliver() {
         while let delivery = state.withLock({ Self.next(&$0) }) {
             let consumer = consumer.withLock { $0 }
             switch delivery {

@@ -2,9 +2,17 @@
 internal import AgentOSSystem
 internal import Synchronization
 
-/// One process that this client started, from before its start to after its end.
+/// One process that this client started, from before its start until it is forgotten.
 package final class ProcessRecord: Sendable {
     enum Phase: Sendable { case starting, running, ended }
+
+    /// By what it was started.
+    enum Origin: Sendable {
+        case executed
+        /// With the number by which people know it (process.md 1.2).
+        case spawned(number: UInt64)
+        case shell
+    }
 
     private struct State: Sendable {
         var phase: Phase = .starting
@@ -12,34 +20,67 @@ package final class ProcessRecord: Sendable {
         var input: InputMeter = InputMeter()
         /// The signal that this client sent last.
         var killedBy: String?
+        var startError: ClientError?
+        var endTime: UInt64?
     }
 
     private static let counter: Atomic<UInt64> = Atomic(0)
 
     /// The name on the wire. Never with a `/`: events of such a name are never sent.
     package let processID: String
-    package let command: String
+    let origin: Origin
+    let command: CommandLine
+    /// The directory that was asked for.
+    let directory: String?
+    /// Milliseconds since 1970.
+    let startTime: UInt64 = WallClock.milliseconds
     let order: UInt64 = ProcessRecord.counter.add(1, ordering: .relaxed).newValue
     private let dropsNoise: Bool
     private let sink: any OutputSink
     private let state: Lock<State> = Lock(State())
     let started: Latch<Result<Void, ClientError>> = Latch()
-    let end: Latch<ProcessEnd> = Latch()
+    package let end: Latch<ProcessEnd> = Latch()
+    /// Set when it is not kept any longer, some time after its end.
+    package let forgotten: Latch<Void> = Latch()
     /// Writes and the closing of stdin, one request at a time.
     let inputQueue: OrderedQueue = OrderedQueue()
+    private let hostNumber: Atomic<UInt64> = Atomic(0)
 
-    init(processID: String, command: String, sink: any OutputSink) {
+    init(
+        processID: String,
+        origin: Origin,
+        command: CommandLine,
+        directory: String?,
+        sink: any OutputSink
+    ) {
         self.processID = processID
+        self.origin = origin
         self.command = command
+        self.directory = directory
         self.sink = sink
-        dropsNoise = LateEventNoise.concerns(command)
+        dropsNoise = LateEventNoise.concerns(command.command)
+    }
+
+    /// The number by which the host knows it; 0: none.
+    package var hostID: UInt64 {
+        get { hostNumber.load(ordering: .relaxed) }
+        set { hostNumber.store(newValue, ordering: .relaxed) }
     }
 
     var phase: Phase { state.withLock { $0.phase } }
     package var hasEnded: Bool { phase == .ended }
+    var killedBy: String? { state.withLock { $0.killedBy } }
+    var endTime: UInt64? { state.withLock { $0.endTime } }
+    /// Why it was never started.
+    var startError: ClientError? { state.withLock { $0.startError } }
+
+    func wasSent(signal: String) { state.withLock { $0.killedBy = signal } }
 
     func started(_ result: Result<Void, ClientError>) {
-        if case .failure(let error) = result { return finish(.failed(error)) }
+        if case .failure(let error) = result {
+            state.withLock { $0.startError = error }
+            return finish(.failed(error))
+        }
         state.withLock { state in
             if state.phase == .starting { state.phase = .running }
         }
@@ -55,11 +96,17 @@ package final class ProcessRecord: Sendable {
     func exited(_ code: Int32) { finish(.exited(code: code)) }
     func lost(_ error: ClientError) { finish(.failed(error)) }
 
+    /// Ends one that will not be started.
+    package func abandon(_ error: ClientError) { finish(.failed(error)) }
+
     /// Exactly once; what comes later is ignored.
     func finish(_ end: ProcessEnd) {
+        let now = WallClock.milliseconds
         let isFirst = state.withLock { state in
-            defer { state.phase = .ended }
-            return state.phase != .ended
+            guard state.phase != .ended else { return false }
+            state.phase = .ended
+            state.endTime = max(now, startTime)
+            return true
         }
         guard isFirst else { return }
         sink.ended(end)
@@ -115,26 +162,4 @@ package final class ProcessRecord: Sendable {
     }
 
     func reopenInput() { state.withLock { $0.isInputClosed = false } }
-}
-
-/// How much stdin a process has been sent: the sidecar freezes, with all its VMs, past 64 KiB (hazard X5).
-struct InputMeter: Sendable {
-    private static let pipeSize = 65_536
-    private static let atomicWrite = 4096
-    private var written = 0
-
-    mutating func add(_ count: Int) { written += count }
-
-    /// Whether one more write must not be sent (process.md 6.4).
-    func wouldFreeze(_ count: Int) -> Bool {
-        count > 0
-            && (written >= Self.pipeSize || (count <= Self.atomicWrite && written + count > Self.pipeSize))
-    }
-
-    func refusal(of count: Int) -> ClientError {
-        ClientError(
-            .tooLarge,
-            "stdin limit of this sidecar reached: \(written) bytes written, \(count) more would block it"
-        ) { ($0.size, $0.limit) = (written + count, Self.pipeSize) }
-    }
 }

@@ -102,6 +102,7 @@ extension VM {
                 return .done(())
             }
         }.map { [self] in
+            process.wasSent(signal: signal.text)
             if signal == .kill { repeatKill(process, left: 4) }
         }.recover { error throws(ClientError) in
             guard error.kind == .processNotFound else { throw error }

@@ -47,12 +47,14 @@ extension VM {
             let captured = CapturedOutput(bound: options.captureBytes)
             let process = ProcessRecord(
                 processID: processNumbers.nextExecuted(),
-                command: command.command,
+                origin: .executed,
+                command: command,
+                directory: options.directory,
                 sink: captured
             )
             let inputError = Lock<ClientError?>(nil)
             let deadline = options.timeout.map { MonotonicTime.now.adding($0) }
-            return start(process, command, options).shielded.then { [self] in
+            return start(process, options).shielded.then { [self] in
                 sendAll(stdin, to: process, inputError)
                 return waitForEnd(process, deadline: deadline, grace: options.killGrace)
             }.map { (outcome: (end: ProcessEnd, timedOut: Bool)) throws(ClientError) in
@@ -78,14 +80,14 @@ extension VM {
     }
 
     /// Sends `execute`; the record is routed to before that. Fails with the sidecar's rejection.
-    func start(_ process: ProcessRecord, _ command: CommandLine, _ options: ProcessOptions) -> Steps<Void> {
+    func start(_ process: ProcessRecord, _ options: ProcessOptions) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
             try check()
             guard record.add(process) else { throw connection.closedError() }
             let request = ExecuteRequest(
                 processId: process.processID,
-                command: command.command,
-                args: command.arguments,
+                command: process.command.command,
+                args: process.command.arguments,
                 env: WireMap(options.environment.map { (key: $0.name, value: $0.value) }),
                 cwd: options.directory,
                 wasmPermissionTier: options.tier
@@ -98,6 +100,13 @@ extension VM {
             record.remove(process)
             process.started(.failure(error))
             throw error
+        }
+    }
+
+    /// The end of stdin for a program that reads none, once it has started.
+    func closeWithoutWaiting(_ process: ProcessRecord) {
+        process.started.whenSet { [self] result in
+            if case .success = result { closeRequest(process).run(StepRun()) { _ in } }
         }
     }
 

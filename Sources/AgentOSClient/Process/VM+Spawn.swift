@@ -14,16 +14,41 @@ extension VM {
         consumer: any OutputConsumer,
         run: StepRun
     ) throws(ClientError) -> (process: ProcessRecord, output: ProcessOutput, begin: @Sendable () -> Void) {
+        let (number, name) = processNumbers.nextSpawned()
+        return try prepare(
+            name,
+            .spawned(number: number),
+            command,
+            options,
+            in: processes,
+            consumer: consumer,
+            run: run
+        )
+    }
+
+    func prepare(
+        _ name: String,
+        _ origin: ProcessRecord.Origin,
+        _ command: CommandLine,
+        _ options: ProcessOptions,
+        in table: ProcessTable,
+        consumer: any OutputConsumer,
+        run: StepRun
+    ) throws(ClientError) -> (process: ProcessRecord, output: ProcessOutput, begin: @Sendable () -> Void) {
         try check()
         let output = ProcessOutput(policy: options.overflow, consumer: consumer)
-        let sink = InterruptibleSink(output, run)
+        let hub = OutputHub(replayBytes: options.replayBytes)
+        hub.subscribe(output, replay: false)
         let process = ProcessRecord(
-            processID: processNumbers.nextSpawned(),
-            command: command.command,
-            sink: sink
+            processID: name,
+            origin: origin,
+            command: command,
+            directory: options.directory,
+            sink: InterruptibleSink(hub, run)
         )
+        table.add(process, hub)
         let deadline = options.timeout.map { MonotonicTime.now.adding($0) }
-        let life = start(process, command, options).shielded.then { [self] in
+        let life = start(process, options).shielded.then { [self] in
             waitForEnd(process, deadline: deadline, grace: options.killGrace)
         }
         return (
@@ -64,10 +89,10 @@ extension VM {
 
 /// Puts the reason of an interruption in the place of the exit that it caused.
 private final class InterruptibleSink: OutputSink {
-    private let output: ProcessOutput
+    private let output: OutputHub
     private let run: StepRun
 
-    init(_ output: ProcessOutput, _ run: StepRun) {
+    init(_ output: OutputHub, _ run: StepRun) {
         self.output = output
         self.run = run
     }

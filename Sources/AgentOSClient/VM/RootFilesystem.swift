@@ -5,7 +5,7 @@ internal import AgentOSWire
 /// The root filesystem that a caller asks for (filesystem.md 9.2), checked for everything that would end the
 /// sidecar.
 struct RootFilesystem: Sendable {
-    private enum Layer: Sendable {
+    enum Layer: Sendable {
         case entries([RootFilesystemEntry])
         case base
     }
@@ -36,7 +36,7 @@ struct RootFilesystem: Sendable {
             ?? []
     }
 
-    private static func layer(_ value: JSONValue, _ place: String) throws(ClientError) -> Layer {
+    static func layer(_ value: JSONValue, _ place: String) throws(ClientError) -> Layer {
         let object = try ConfigurationObject(value, path: place, allowed: ["kind", "source"])
         let isBase = try object.choice("kind", ["bundled-base-filesystem": true, exportKind: false])
         guard let isBase else { throw .invalid("\(object.place("kind")): missing") }

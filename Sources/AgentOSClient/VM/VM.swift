@@ -31,6 +31,12 @@ package final class VM: Sendable {
     package let shutDown: Latch<Void> = Latch()
     /// Names of processes on the wire count up in each VM.
     let processNumbers: ProcessNumbers = ProcessNumbers()
+    let processes: ProcessTable = ProcessTable(keptAfterEnd: 1024)
+    /// Shells, of which more stay known after their end is of no use.
+    let shells: ProcessTable = ProcessTable(keptAfterEnd: 256)
+    /// In the order in which they were opened; some have ended.
+    let openShells: Lock<[Shell]> = Lock([])
+    let observedProcesses: ObservedProcesses = ObservedProcesses()
 
     init(
         sidecar: Sidecar,
@@ -102,6 +108,8 @@ package final class VM: Sendable {
     func endShutdown() {
         state.withLock { $0.phase = .disposed }
         configuration.removeHostFiles()
+        processes.close()
+        shells.close()
         shutDown.set(())
     }
 

@@ -9,6 +9,8 @@ package struct VMConfiguration: Sendable {
     /// What a sidecar takes, as far as is known before it is asked.
     package static let assumedLimit: Int = Dialect.defaultMaximumFrameSize
     private static let readyDefault: UInt64 = 10_000_000_000
+    /// The sidecar's own default is 64 MiB, and a JavaScript program that passes it ends the process.
+    private static let filesystemBytes = 1 << 30
 
     let metadata: [(name: String, value: String)]
     let policy: PermissionPolicy
@@ -133,6 +135,7 @@ package struct VMConfiguration: Sendable {
         name: String, value: String
     )] {
         var metadata = BaseImage.environment.map { (name: "env.\($0.name)", value: $0.value) }
+        metadata.append(("resource.max_filesystem_bytes", String(filesystemBytes)))
         for entry in try object.map("metadata") ?? [] {
             if entry.name == "cwd", entry.value.hasPrefix("/") || entry.value.hasPrefix(".") {
                 throw .invalid(

@@ -64,6 +64,14 @@ enum Arguments {
         return UnsafeRawBufferPointer(start: pointer, count: length)
     }
 
+    /// Columns or rows of a window.
+    static func size(_ given: UInt32, _ name: StaticString) throws(ClientError) -> UInt16 {
+        guard let size = UInt16(exactly: given), size > 0 else {
+            throw .invalid("\(name): expected 1 to 65535, found \(given)")
+        }
+        return size
+    }
+
     /// How many elements an array of the host's has.
     static func count(_ given: Int, upTo limit: Int, _ name: StaticString) throws(ClientError) -> Int {
         guard (0...limit).contains(given) else {

@@ -24,8 +24,8 @@ package enum Status {
     package static func of(_ error: ClientError) -> aos_status {
         switch error.kind {
         case .pathNotAbsolute, .pathNotNormalized, .pathReadOnly, .invalidArgument: invalid
-        case .processNotFound: notFound
-        case .kernel: remote
+        case .processNotFound, .shellNotFound: notFound
+        case .kernel, .fetchNoListener, .fetchTimeout, .fetchServerExited: remote
         case .transport, .sidecar: sidecar
         case .tooLarge: tooLarge
         case .timeout: deadline

@@ -23,7 +23,14 @@ final class OperationEvents: Sendable {
         }
     }
 
-    /// A content that comes before the end; `source` gets its bytes back when the host is done with them.
+    /// A content that comes before the end.
+    func data(_ block: ByteBlock) {
+        var record = EventRecord(AOS_EV_DATA)
+        record.block = block
+        emit(record)
+    }
+
+    /// One of several; `source` gets its bytes back when the host is done with them.
     func data(_ block: ByteBlock, index: Int, creditOf source: any ByteCredit) {
         var record = EventRecord(AOS_EV_DATA)
         record.value = Int64(index)

@@ -67,6 +67,17 @@ struct Prepared<Output: Sendable> {
         connection = nil
     }
 
+    /// The same with something done to its result.
+    func map<Next>(_ next: @escaping @Sendable (Output) throws(ClientError) -> Next) -> Prepared<Next> {
+        Prepared<Next>(steps: steps.map(next), connection: connection, bytes: bytes)
+    }
+
+    private init(steps: Steps<Output>, connection: Connection?, bytes: Int) {
+        self.steps = steps
+        self.connection = connection
+        self.bytes = bytes
+    }
+
     /// The asynchronous form: begins it for an operation that was accepted.
     func begin(_ operation: Operation, _ record: @escaping @Sendable (Output) -> EventRecord) {
         steps.run(operation.run) { result in operation.complete(result, record) }

@@ -54,7 +54,7 @@ struct ProcessOptionsTests {
         (
             #"{"maxOutputBytes":1}"#, true,
             "maxOutputBytes: unknown member; known are env, cwd, timeoutMs, killGraceMs, wasmPermissionTier, overflow, "
-                + "overflowBytes"
+                + "overflowBytes, replayBytes"
         ),
         (
             #"{"overflowBytes":4095}"#, true,

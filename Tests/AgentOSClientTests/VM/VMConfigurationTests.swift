@@ -39,7 +39,7 @@ struct VMConfigurationTests {
         #expect(plain.bootstrapEntries.map(\.path) == ["/etc/agentos", "/etc/agentos/instructions.md"])
         let create = plain.createRequest
         #expect(create.runtime == .javaScript && create.rootFilesystem.mode == .ephemeral)
-        #expect(create.metadata["env.HOME"] == "/home/user" && create.metadata.pairs.count == 11)
+        #expect(create.metadata["env.HOME"] == "/home/user" && create.metadata.pairs.count == 12)
         #expect(
             create.permissions.map { JSONWriter.text($0.json) }
                 == JSONWriter.text(PermissionPolicy.allowAll.wire.json)
@@ -75,7 +75,7 @@ struct VMConfigurationTests {
             #expect(configuration.isReadOnly && configuration.hasPermissions)
             let create = configuration.createRequest
             #expect(create.metadata["env.HOME"] == "/x" && create.metadata["owner"] == "me")
-            #expect(create.metadata.pairs.count == 12 && create.rootFilesystem.mode == .readOnly)
+            #expect(create.metadata.pairs.count == 13 && create.rootFilesystem.mode == .readOnly)
             #expect(create.permissions?.tool != nil && create.permissions?.network == nil)
             let configure = configuration.configureRequest
             #expect(
