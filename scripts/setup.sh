@@ -15,7 +15,7 @@ Installs what a build of libagentos and its tests need. Without --only, all part
   swift    Swift 6.0 or later (Debian's swiftlang; a newer one on PATH is used as it is)
   ffi      the headers of libffi, and pkg-config
   sidecar  the agent-os-sidecar binary and its command packs, by npm, into .sidecar/
-  tests    clang, valgrind, abigail-tools, cmake, bubblewrap, python3
+  tests    clang, valgrind, abigail-tools, cmake, bubblewrap, python3, tqdm
 
   --check      only prints what is there and what is missing; exit status 1 if anything is
   --only PART  this part alone; may be repeated, or name several: --only swift,ffi
@@ -89,6 +89,8 @@ missing_packages() {
             have cmake || echo cmake
             have bwrap || echo bubblewrap
             have python3 || echo python3
+            # The progress bar of examples/python/sync_tree.py.
+            /usr/bin/python3 -c 'import tqdm' 2>/dev/null || echo python3-tqdm
             ;;
     esac
 }
@@ -167,7 +169,7 @@ debian_release() {
 require_apt() {
     local advice
     advice="Swift 6.0 or later on PATH, a C and a C++ compiler, make, libffi with its headers, pkg-config; \
-for the tests also clang, valgrind, abidiff, cmake, bwrap, python3"
+for the tests also clang, valgrind, abidiff, cmake, bwrap, python3, tqdm"
     if [[ -z $(debian_release) ]] || ! have apt-get; then
         fail "missing: $*. This script installs packages on Debian 12 and later only. \
 Install by the means of your system: $advice; then run this again."

@@ -41,6 +41,20 @@ package enum HostFile {
         )
     }
 
+    package enum Kind: Sendable { case file, directory, link, other }
+
+    /// What stands at a path, a link not followed; nil where nothing does. lstat(2)
+    package static func kind(_ path: String) -> Kind? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        return switch status.st_mode & S_IFMT {
+        case S_IFREG: .file
+        case S_IFDIR: .directory
+        case S_IFLNK: .link
+        default: .other
+        }
+    }
+
     /// Bytes in a regular file; nil for anything else. Does not follow a link at the end. lstat(2)
     package static func size(_ path: String) -> UInt64? {
         var status = stat()

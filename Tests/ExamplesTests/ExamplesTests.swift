@@ -70,6 +70,85 @@ struct ExamplesTests {
         #expect(run.outputText.contains("node: 100 lines, exit code 0\nnode: dropped\n"))
     }
 
+    @Test("a prompt in a VM does what it is told, line by line, and ends with the shell's code")
+    func shell() throws {
+        let lines = #"echo one\ncd /tmp\npwd\nX=5\necho x$X\nls /etc/none\necho end\nexit 7\n"#
+        let run = try run("/bin/sh", ["-c", "printf '\(lines)' | '\(Environment.build)/examples/shell'"])
+        #expect(run.end == .exited(7), "\(run.errorText)")
+        #expect(run.outputText == "one\n/tmp\nx5\nend\n")
+    }
+
+    @Test("the tool for people runs a command, and passes on what it writes, reads and returns")
+    func toolRuns() throws {
+        let tool = "\(Environment.build)/examples/agentos"
+        let code =
+            "console.log(process.env.A, process.cwd(), require('fs').readdirSync('/mnt/repo').length > 3)"
+        let node = try run(
+            tool,
+            [
+                "run", "--env", "A=b", "--cwd", "/tmp", "--mount", "\(Repository.root):/mnt/repo", "--",
+                "node",
+                "-e", "\(code); process.exit(3)",
+            ]
+        )
+        #expect(node.end == .exited(3), "\(node.errorText)")
+        #expect(node.outputText == "b /tmp true\n")
+        let cat = try run("/bin/sh", ["-c", "printf 'a\\nb' | '\(tool)' run --stdin -- cat"])
+        #expect(cat.end == .exited(0) && cat.outputText == "a\nb", "\(cat.errorText)")
+        let unknown = try run(tool, ["run", "--", "nosuchcommand"])
+        #expect(unknown.end == .exited(125) && unknown.errorText.contains("command not found"))
+        #expect(try run(tool, ["run", "--bad"]).end == .exited(2))
+        let ended = try run(
+            "/bin/sh",
+            [
+                "-c",
+                "'\(tool)' run -- node -e 'console.log(1); setInterval(() => 0, 1000)' | { read x; pkill -TERM -P $$ agentos; cat; }; exit 0",
+            ]
+        )
+        #expect(ended.end == .exited(0))
+    }
+
+    @Test("the doctor says what it found, and what to do where there is nothing")
+    func doctor() throws {
+        let tool = "\(Environment.build)/examples/agentos"
+        let well = try run(tool, ["doctor"])
+        #expect(well.end == .exited(0), "\(well.errorText)")
+        for text in ["agent-os-sidecar@1", "AGENT_OS_SIDECAR_BIN", "VM: created and usable", "all is well"] {
+            #expect(well.outputText.contains(text), "\(well.outputText)")
+        }
+        let ill = try run(
+            "/usr/bin/env",
+            [
+                "-u", "AGENT_OS_SIDECAR_BIN", "-u", "AGENT_OS_SIDECAR_BINARY", "-u", "AGENTOS_SIDECAR_BIN",
+                "PATH=/nowhere", tool, "doctor",
+            ]
+        )
+        #expect(ill.end == .exited(125) && ill.outputText.contains("NOT USABLE"))
+        #expect(ill.errorText.contains("looked for 'agent-os-sidecar' in PATH (/nowhere)"))
+        #expect(ill.errorText.contains("npm package"))
+    }
+
+    @Test("a tree of some hundred files and 20 MiB goes into a VM and back, byte for byte")
+    func syncTree() throws {
+        try withTestFolder { folder in
+            let make = """
+                mkdir -p a/b 'c d/é' empty && i=0; while [ $i -lt 300 ]; do
+                  case $((i % 3)) in 0) d=a;; 1) d=a/b;; *) d='c d/é';; esac
+                  head -c $((i * 470)) /dev/urandom > "$d/f$i"; i=$((i + 1)); done
+                head -c 2000000 /dev/urandom > big; chmod 755 a/f3; ln -s a/f3 link
+                """
+            let made = try self.run("/bin/sh", ["-ec", "cd '\(folder)' && \(make)"])
+            #expect(made.end == .exited(0), "\(made.errorText)")
+            let program = "\(Repository.root)/examples/python/sync_tree.py"
+            let copied = try self.run("/usr/bin/env", [Self.library, "python3", program, folder])
+            #expect(copied.end == .exited(0), "\(copied.errorText)")
+            #expect(copied.outputText.contains("compared 301 files byte for byte: identical\n"))
+            #expect(
+                copied.outputText.contains("upload: 301 files, ") && copied.outputText.contains(" MB/s\n")
+            )
+        }
+    }
+
     @Test("an example without its sidecar says what was tried")
     func missingSidecar() throws {
         let run = try run(

@@ -69,7 +69,15 @@ extension VM {
             }
             try checkWritable(content.encoded, path)
             guard guardsFiles else { return writeFileRequest(try unresolved(path), content.encoded) }
-            return resolveForWriting(path).then { [self] real in writeFileRequest(real, content.encoded) }
+            let write = resolveForWriting(path).then { [self] real in
+                writeFileRequest(real, content.encoded)
+            }
+            guard record.hasProcesses else { return write }
+            return write.recover { [self] error throws(ClientError) in
+                // A program that runs has changed what the guest's kernel still thinks is there.
+                guard error.detail.code != nil else { throw error }
+                return refresh.then { write }
+            }
         }.during("writeFile", path: path)
     }
 
@@ -157,12 +165,13 @@ extension VM {
                 }
             }
             guard guardsFiles else { return makeTree(try unresolved(path)) }
-            return resolve(path).then { [self] real throws(ClientError) in
+            let fresh = refresh(beforeMaking: .directory, at: path.text)
+            return resolve(path, behind: fresh).then { [self] real throws(ClientError) in
                 try checkChange(real)
                 return refuseDevice(real).then { [self] in makeTree(real) }
             }.recover { [self] error throws(ClientError) in
                 guard error.detail.errno == "ENOENT", error.detail.code != nil else { throw error }
-                return resolveForWriting(path).then { [self] real in makeTree(real) }
+                return resolveForWriting(path, making: .directory).then { [self] real in makeTree(real) }
             }
         }.during("mkdir", path: path)
     }

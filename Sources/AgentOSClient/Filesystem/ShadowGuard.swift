@@ -55,6 +55,20 @@ final class ShadowGuard: Sendable {
     /// will give.
     func size(of path: String) -> UInt64? { seen.flatMap { HostFile.size($0.folder + path) } }
 
+    /// Whether the copy has nothing at a path, or just this kind of thing, and no link on the way there: then the
+    /// second half of a change ends where it should, whatever a program that runs has done meanwhile.
+    func isPlain(_ path: String, _ kind: HostFile.Kind) -> Bool {
+        guard let seen else { return false }
+        var place = seen.folder
+        let parts = path.split(separator: "/")
+        for (index, part) in parts.enumerated() {
+            place += "/\(part)"
+            guard let found = HostFile.kind(place) else { return true }
+            if found != (index == parts.count - 1 ? kind : .directory) { return false }
+        }
+        return true
+    }
+
     /// For what is about to be made, removed or renamed at a path without links.
     func checkEntry(_ path: String) throws(ClientError) {
         guard let seen, let user = seen.user else { return }

@@ -65,9 +65,15 @@ package final class Sidecar: Sendable {
         let counters = connection?.counters.withLock { $0 }
         let channel = connection?.transport?.channel
         func number(_ value: Int?) -> JSONValue? { value.map { .integer(Int64($0)) } }
+        let request = connection == nil ? nil : options.connection.spawnRequest()
         return JSONWriter.text(
             .members([
                 "processId": connection?.processID.map { .integer(Int64($0)) },
+                "command": request.map { .array($0.command.map { .string($0) }) },
+                "commandSource": request.map { request in
+                    .string(request.source ?? (options.connection.command == nil ? "PATH" : "command"))
+                },
+                "dialect": connection.map { _ in .string("\(Dialect.name)@\(Dialect.version)") },
                 "connectionId": connection.map { .string($0.connectionID) },
                 "wireSidecarId": connection?.sidecarID.map { .string($0) },
                 "maxFrameBytes": number(connection?.maximumFrameSize),
