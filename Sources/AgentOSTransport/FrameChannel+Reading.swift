@@ -56,8 +56,7 @@ extension FrameChannel {
     }
 
     private func schedule(_ tick: ReaderRole.Tick) {
-        let timer = Reactor.current.schedule(.now.adding(tick.nanoseconds)) { [weak self] in
-            guard let self else { return }
+        let timer = Reactor.current.schedule(.now.adding(tick.nanoseconds)) { [self] in
             goOn(role.withLock { $0.tick(tick.number) })
         }
         if timer == nil { takeOverByIOThread() }

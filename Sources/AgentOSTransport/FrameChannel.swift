@@ -63,8 +63,9 @@ package final class FrameChannel: Sendable {
 
     package func start(_ receiver: any FrameReceiver) throws(SystemError) {
         self.receiver.withLock { $0 = receiver }
-        let reading = Watcher { [weak self] in self?.readOnIOThread() }
-        let writing = Watcher { [weak self] in self?.writable() }
+        // Strong until the channel is closed: an object that somebody refers to weakly pays for that at every retain.
+        let reading = Watcher { [self] in readOnIOThread() }
+        let writing = Watcher { [self] in writable() }
         let read = try Reactor.current.add(input.number, [], reading)
         let write: UInt64
         do { write = try Reactor.current.add(output.number, [], writing) } catch {

@@ -14,7 +14,9 @@ extension Connection {
             return true
         }
         guard mustSet else { return }
-        let id = Reactor.current.schedule(due) { [weak self] in self?.deadlineFired(due) }
+        // Strong, and taken back when the connection fails: an object that somebody refers to weakly pays for that at
+        // every retain.
+        let id = Reactor.current.schedule(due) { [self] in deadlineFired(due) }
         let replaced = timer.withLock { timer in
             guard timer.due == due else { return id }
             defer { timer.id = id }

@@ -62,6 +62,11 @@ package final class Connection: Sendable {
 
     var transport: SidecarTransport? { transportStorage.withLock { $0 } }
     package var processID: Int32? { transport?.processID }
+    /// As whom its process runs; nil where that is elsewhere.
+    var sidecarUser: UInt32? {
+        temporaryDirectory == nil ? nil : processID.flatMap { HostFile.owner(ofProcess: $0) }
+    }
+
     /// The private directory of its process; nil where that is elsewhere.
     var temporaryDirectory: String? { transport?.temporaryDirectory }
     package var connectionID: String { identity.withLock { $0.connectionID } }

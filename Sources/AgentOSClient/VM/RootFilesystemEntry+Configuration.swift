@@ -82,3 +82,18 @@ extension RootFilesystemEntry {
         return mode
     }
 }
+
+extension RootFilesystemEntry {
+    /// Whether its owner may do what the sidecar has to do with its own copy.
+    func leavesOwnerIn(among entries: [RootFilesystemEntry]) -> Bool {
+        guard let mode, mode & 0o700 != 0o700 else { return true }
+        switch kind {
+        case .directory:
+            // What is empty need not be written.
+            let below = path + "/"
+            return mode & 0o500 == 0o500 && !entries.contains { $0.path.hasPrefix(below) }
+        case .file: return mode & 0o400 != 0
+        case .symlink: return true
+        }
+    }
+}

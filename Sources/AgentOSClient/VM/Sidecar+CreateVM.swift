@@ -14,9 +14,12 @@ extension Sidecar {
                 return nil
             }
             if let refusal { return end(.failure(refusal)) }
-            let steps = acquire.then { [self] use throws(ClientError) in
-                try configuration.checkSizes(limit: use.connection.maximumFrameSize)
-                return create(configuration, use).onFailure { use.release }
+            let steps = acquire.then { [self] use in
+                Steps<VM>.begin { [self] () throws(ClientError) in
+                    try configuration.checkSizes(limit: use.connection.maximumFrameSize)
+                    try configuration.checkModes(user: use.connection.sidecarUser)
+                    return create(configuration, use)
+                }.onFailure { use.release }
             }
             steps.run(run) { [self] result in
                 withState { state in state.creations.removeAll { $0 === creation } }

@@ -56,7 +56,8 @@ package final class VM: Sendable {
         ownership = .vm(
             VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID)
         )
-        record.observeLoss { [weak self] error in self?.lost(error) }
+        // Strong until the VM is shut down or lost: weakly referred to it would pay for that at every retain.
+        record.observeLoss { [self] error in lost(error) }
     }
 
     package var hasReadOnlyRoot: Bool { configuration.isReadOnly }
@@ -108,6 +109,7 @@ package final class VM: Sendable {
     func endShutdown() {
         state.withLock { $0.phase = .disposed }
         configuration.removeHostFiles()
+        record.stopObservingLoss()
         processes.close()
         shells.close()
         shutDown.set(())

@@ -228,6 +228,19 @@ package struct VMConfiguration: Sendable {
         try check("mounts", .configureVm(configureRequest), .vm(vm), limit)
     }
 
+    /// Entries that lock the sidecar's own user out end it where that is not root.
+    func checkModes(user: UInt32?) throws(ClientError) {
+        guard let user, user != 0 else { return }
+        for lower in rootFilesystem.lowers {
+            guard case .snapshot(let snapshot) = lower else { continue }
+            for entry in snapshot.entries where !entry.leavesOwnerIn(among: snapshot.entries) {
+                throw .invalid(
+                    "rootFilesystem.lowers entry \(entry.path): the sidecar does not run as root, and mode 0o\(String(entry.mode ?? 0, radix: 8)) would end it"
+                )
+            }
+        }
+    }
+
     private func check(
         _ part: String,
         _ payload: RequestPayload,

@@ -38,6 +38,8 @@ final class VMRecord: Sendable {
         if let failure { observer(failure) }
     }
 
+    func stopObservingLoss() { lossObserver.withLock { $0 = nil } }
+
     func changed(to lifecycle: VmLifecycleState) {
         state.withLock { $0.lifecycle = lifecycle }
         switch lifecycle {
@@ -59,6 +61,7 @@ final class VMRecord: Sendable {
         }
         readiness.set(.failed(error))
         lossObserver.withLock { $0 }?(error)
+        stopObservingLoss()
         for process in processes { process.lost(error) }
         disposed.set(())
     }
