@@ -114,6 +114,11 @@ bench: all ## Run the benchmarks (BENCH_ARGS=)
 	swift build $(RELEASE_FLAGS) --product agentos-benchmarks
 	$(ENVIRONMENT); "$(RELEASE_BIN)/agentos-benchmarks" $(BENCH_ARGS)
 
+# Beside another client of the same sidecar: AGENTOS_PEER_RUST names the folder of that program.
+.PHONY: bench-peers
+bench-peers: all ## Run the work of the peers' benchmark (BENCH_ARGS=runs)
+	scripts/bench-peers.sh $(BENCH_ARGS)
+
 # New inputs are collected in .build-fuzz/corpus; it begins with the golden frames and earlier finds. An input that fails is written
 # to .build-fuzz/finding-*.
 .PHONY: fuzz

@@ -193,6 +193,7 @@ let package = Package(
         .testTarget(
             name: "ExamplesTests",
             dependencies: ["AgentOSTestSupport"],
+            exclude: ["Programs"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

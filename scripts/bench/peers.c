@@ -12,8 +12,6 @@
 
 #include <agentos.h>
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,47 +55,53 @@ struct target {
 
 typedef void (*call_fn)(const struct target *target, size_t index);
 
-/* The calls of an item, which its callers share. Each call has a place of its own for its time. */
-struct work {
-  call_fn call;
-  const struct target *target;
-  size_t calls;
-  atomic_size_t next;
-  double us[MAX_CALLS];
-};
-
-/* A caller takes the next call as soon as its last is answered, until none is left. */
-static void *caller(void *argument) {
-  struct work *work = argument;
-  for (size_t i; (i = atomic_fetch_add(&work->next, 1)) < work->calls;) {
-    double start = now_us();
-    work->call(work->target, i);
-    work->us[i] = now_us() - start;
-  }
-  return NULL;
-}
-
-/* The start and end of the threads are counted: a program that makes blocking calls at once pays for them. */
-static void run_callers(struct work *work, int callers) {
-  pthread_t threads[CALLERS];
-  for (int i = 0; i < callers; i++)
-    if (pthread_create(&threads[i], NULL, caller, work) != 0) stop("pthread_create", "failed");
-  for (int i = 0; i < callers; i++) pthread_join(threads[i], NULL);
-}
-
-/* Measures an item: one call after another on this thread for a single caller, else a thread for each caller. */
-static void measure(const char *item, int callers, size_t calls, call_fn call, const struct target *target) {
-  static struct work work;
-  work.call = call;
-  work.target = target;
-  work.calls = calls;
-  atomic_store(&work.next, 0);
+/* Measures an item: one call after another. */
+static void measure(const char *item, size_t calls, call_fn call, const struct target *target) {
+  static double us[MAX_CALLS];
   struct phase phase = begin(item);
-  if (callers == 1)
-    caller(&work);
-  else
-    run_callers(&work, callers);
-  end(&phase, work.us, calls, NULL);
+  for (size_t i = 0; i < calls; i++) {
+    double start = now_us();
+    call(target, i);
+    us[i] = now_us() - start;
+  }
+  end(&phase, us, calls, NULL);
+}
+
+/* Submits a call that reports to the queue of the completion. */
+typedef void (*submit_fn)(const struct target *target, const aos_completion *completion);
+/* Looks at the result of one. */
+typedef void (*check_fn)(const struct target *target, const aos_event *event);
+
+/* Measures an item with 32 callers, as tasks on one thread: a caller submits its next call as soon as its last is
+ * answered, until none is left. */
+static void measure_wide(const char *item, size_t calls, submit_fn submit, check_fn check,
+                         const struct target *target) {
+  static double us[MAX_CALLS];
+  aos_completion completion = AOS_COMPLETION_INIT;
+  aos_error *error = NULL;
+  aos_event events[CALLERS];
+  must("create a queue", aos_queue_create(0, &completion.queue, &error), &error);
+  completion.deliver = AOS_DELIVER_QUEUE;
+  struct phase phase = begin(item);
+  for (size_t next = 0, done = 0; done < calls;) {
+    for (; next < calls && next - done < CALLERS; next++) {
+      completion.tag = next;
+      us[next] = now_us();
+      submit(target, &completion);
+    }
+    int32_t count = aos_queue_drain(completion.queue, events, CALLERS, 0, LIMIT);
+    if (count <= 0) stop(item, "no answer came");
+    for (int32_t i = 0; i < count; i++) {
+      const aos_event *event = &events[i];
+      if (event->status != AOS_OK) stop(item, aos_error_message(event->error, NULL));
+      us[event->tag] = now_us() - us[event->tag];
+      check(target, event);
+    }
+    aos_event_release(events, (uint32_t)count, 0);
+    done += (size_t)count;
+  }
+  end(&phase, us, calls, NULL);
+  aos_queue_release(completion.queue);
 }
 
 /* ---- Handles and VMs ---- */
@@ -238,17 +242,52 @@ static const struct file_item file_items[] = {
     {"512K", MAX_FILE, 40, 64},
 };
 
-static void measure_files(struct target *target, int callers) {
-  const char *suffix = callers == 1 ? "" : " x32";
+static void submit_exists(const struct target *target, const aos_completion *completion) {
+  aos_error *error = NULL;
+  must("exists", aos_fs_exists_async(target->sidecar, target->vm, "/tmp", AOS_NUL_TERMINATED, completion, NULL, &error),
+       &error);
+}
+
+static void check_exists(const struct target *target, const aos_event *event) {
+  (void)target;
+  if (event->value != 1) stop("exists", "/tmp is not there");
+}
+
+static void submit_write(const struct target *target, const aos_completion *completion) {
+  aos_error *error = NULL;
+  must("write",
+       aos_fs_write_async(target->sidecar, target->vm, file_path, AOS_NUL_TERMINATED, target->data, target->size,
+                          completion, NULL, &error),
+       &error);
+}
+
+static void check_write(const struct target *target, const aos_event *event) {
+  (void)target;
+  (void)event;
+}
+
+static void submit_read(const struct target *target, const aos_completion *completion) {
+  aos_error *error = NULL;
+  must("read",
+       aos_fs_read_async(target->sidecar, target->vm, file_path, AOS_NUL_TERMINATED, completion, NULL, &error), &error);
+}
+
+static void check_read(const struct target *target, const aos_event *event) {
+  if (event->data_len != target->size || memcmp(event->data, target->data, target->size) != 0)
+    stop("read", "other bytes than were written");
+}
+
+static void measure_files(struct target *target, int wide) {
   char item[32];
   for (size_t i = 0; i < COUNT_OF(file_items); i++) {
     const struct file_item *file = &file_items[i];
-    size_t calls = callers == 1 ? file->calls : file->wide_calls;
     target->size = file->size;
-    snprintf(item, sizeof item, "write %s%s", file->size_name, suffix);
-    measure(item, callers, calls, call_write, target);
-    snprintf(item, sizeof item, "read %s%s", file->size_name, suffix);
-    measure(item, callers, calls, call_read, target);
+    snprintf(item, sizeof item, "write %s%s", file->size_name, wide ? " x32" : "");
+    if (wide) measure_wide(item, file->wide_calls, submit_write, check_write, target);
+    else measure(item, file->calls, call_write, target);
+    snprintf(item, sizeof item, "read %s%s", file->size_name, wide ? " x32" : "");
+    if (wide) measure_wide(item, file->wide_calls, submit_read, check_read, target);
+    else measure(item, file->calls, call_read, target);
   }
 }
 
@@ -357,18 +396,18 @@ static void bench(const char *options) {
   static unsigned char data[MAX_FILE];
   struct target target = {.options = options, .data = data};
   fill(data, sizeof data);
-  measure("handle create+describe+dispose", 1, 1000, call_explicit_handle, &target);
-  measure("handle shared+describe+dispose", 1, 1000, call_shared_handle, &target);
+  measure("handle create+describe+dispose", 1000, call_explicit_handle, &target);
+  measure("handle shared+describe+dispose", 1000, call_shared_handle, &target);
   measure_fresh_vms(&target);
   target.sidecar = new_handle(&target);
   target.vm = new_vm(target.sidecar);
   measure_warm_vms(&target);
   for (size_t i = 0; i < 100; i++) call_exists(&target, i); /* Warm-up. */
-  measure("exists", 1, 2000, call_exists, &target);
+  measure("exists", 2000, call_exists, &target);
+  measure_files(&target, 0);
+  measure_wide("exists x32", 4000, submit_exists, check_exists, &target);
   measure_files(&target, 1);
-  measure("exists x32", CALLERS, 4000, call_exists, &target);
-  measure_files(&target, CALLERS);
-  measure("exec node -e 1", 1, 10, call_exec, &target);
+  measure("exec node -e 1", 10, call_exec, &target);
   write_file(&target, script_path, script, sizeof script - 1);
   measure_spawn(&target);
   measure_exec(&target);
