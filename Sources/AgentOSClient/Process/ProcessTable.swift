@@ -12,13 +12,18 @@ final class ProcessTable: Sendable {
     private struct Entry: Sendable {
         let process: ProcessRecord
         let output: OutputHub
+        /// What it keeps since its end.
+        var keptBytes = 0
     }
 
     private struct State: Sendable {
         /// In the order of their starts.
-        var entries: [Entry] = []
+        var running: [Entry] = []
         /// In the order of their ends.
-        var ended: [ProcessRecord] = []
+        var ended: [Entry] = []
+        /// What the ended ones keep together, and the first of them that still keeps something.
+        var keptBytes = 0
+        var firstKeeping = 0
         var isClosed = false
     }
 
@@ -28,7 +33,7 @@ final class ProcessTable: Sendable {
 
     func add(_ process: ProcessRecord, _ output: OutputHub) {
         let isClosed = state.withLock { state in
-            if !state.isClosed { state.entries.append(Entry(process: process, output: output)) }
+            if !state.isClosed { state.running.append(Entry(process: process, output: output)) }
             return state.isClosed
         }
         if isClosed {
@@ -39,35 +44,44 @@ final class ProcessTable: Sendable {
     }
 
     private func ended(_ process: ProcessRecord) {
-        let (oldest, outputs) = state.withLock { state -> (ProcessRecord?, [OutputHub]) in
-            guard state.entries.contains(where: { $0.process === process }) else { return (nil, []) }
-            state.ended.append(process)
+        let (oldest, stale) = state.withLock { state -> (ProcessRecord?, [OutputHub]) in
+            guard let index = state.running.firstIndex(where: { $0.process === process }) else {
+                return (nil, [])
+            }
+            var entry = state.running.remove(at: index)
+            entry.keptBytes = entry.output.keptBytes
+            state.keptBytes += entry.keptBytes
+            state.ended.append(entry)
             var oldest: ProcessRecord?
-            if state.ended.count > keptAfterEnd {
-                let first = state.ended.removeFirst()
-                state.entries.removeAll { $0.process === first }
-                oldest = first
+            if state.ended.count > keptAfterEnd { oldest = Self.remove(0, from: &state).process }
+            var stale: [OutputHub] = []
+            while state.keptBytes > Self.replayOfEnded, state.firstKeeping < state.ended.count {
+                stale.append(state.ended[state.firstKeeping].output)
+                state.keptBytes -= state.ended[state.firstKeeping].keptBytes
+                state.ended[state.firstKeeping].keptBytes = 0
+                state.firstKeeping += 1
             }
-            // In the order of their ends.
-            let outputs = state.ended.compactMap { ended in
-                state.entries.first { $0.process === ended }?.output
-            }
-            return (oldest, outputs)
+            return (oldest, stale)
         }
         oldest?.forgotten.set(())
-        var kept = outputs.reduce(0) { $0 + $1.keptBytes }
-        for output in outputs where kept > Self.replayOfEnded {
-            kept -= output.keptBytes
-            output.forgetReplay()
-        }
+        for output in stale { output.forgetReplay() }
+    }
+
+    private static func remove(_ index: Int, from state: inout State) -> Entry {
+        let entry = state.ended.remove(at: index)
+        state.keptBytes -= entry.keptBytes
+        if index < state.firstKeeping { state.firstKeeping -= 1 }
+        return entry
     }
 
     /// Forgets one that has ended. False if it still runs.
     func release(_ process: ProcessRecord) -> Bool {
         guard process.hasEnded else { return false }
         state.withLock { state in
-            state.entries.removeAll { $0.process === process }
-            state.ended.removeAll { $0 === process }
+            if let index = state.ended.firstIndex(where: { $0.process === process }) {
+                _ = Self.remove(index, from: &state)
+            }
+            state.running.removeAll { $0.process === process }
         }
         process.forgotten.set(())
         return true
@@ -77,15 +91,22 @@ final class ProcessTable: Sendable {
     func close() {
         let entries = state.withLock { state in
             state.isClosed = true
-            defer { (state.entries, state.ended) = ([], []) }
-            return state.entries
+            defer { (state.running, state.ended) = ([], []) }
+            return state.running + state.ended
         }
         for entry in entries { entry.process.forgotten.set(()) }
     }
 
-    var processes: [ProcessRecord] { state.withLock { $0.entries.map(\.process) } }
+    /// In the order of their starts.
+    var processes: [ProcessRecord] {
+        let all = state.withLock { ($0.running + $0.ended).map(\.process) }
+        return all.sorted { $0.order < $1.order }
+    }
 
     func output(of process: ProcessRecord) -> OutputHub? {
-        state.withLock { state in state.entries.first { $0.process === process }?.output }
+        state.withLock { state in
+            (state.running.first { $0.process === process } ?? state.ended.first { $0.process === process })?
+                .output
+        }
     }
 }
