@@ -26,12 +26,13 @@ extension VM {
         )
     }
 
+    /// The same under a name and in a table of the caller's; nil for the library's own programs.
     func prepare(
         _ name: String,
         _ origin: ProcessRecord.Origin,
         _ command: CommandLine,
         _ options: ProcessOptions,
-        in table: ProcessTable,
+        in table: ProcessTable?,
         consumer: any OutputConsumer,
         run: StepRun
     ) throws(ClientError) -> (process: ProcessRecord, output: ProcessOutput, begin: @Sendable () -> Void) {
@@ -46,7 +47,7 @@ extension VM {
             directory: options.directory,
             sink: InterruptibleSink(hub, run)
         )
-        table.add(process, hub)
+        table?.add(process, hub)
         let deadline = options.timeout.map { MonotonicTime.now.adding($0) }
         let life = start(process, options).shielded.then { [self] in
             waitForEnd(process, deadline: deadline, grace: options.killGrace)

@@ -27,7 +27,7 @@ final class GuestStream: OutputConsumer {
             .executed,
             CommandLine(command: "node", arguments: ["-e"] + arguments),
             options,
-            in: ProcessTable(keptAfterEnd: 0),
+            in: nil,
             consumer: consumer,
             run: consumer.run
         )
