@@ -184,6 +184,7 @@ let package = Package(
         .testTarget(name: "LifecycleTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "VMTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "ProcessTests", dependencies: hostTesting, swiftSettings: swiftSettings),
+        .testTarget(name: "NetworkTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(
             name: "HeaderTests",
             dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSTestSupport"],
