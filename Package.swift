@@ -185,6 +185,7 @@ let package = Package(
         .testTarget(name: "VMTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "ProcessTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(name: "NetworkTests", dependencies: hostTesting, swiftSettings: swiftSettings),
+        .testTarget(name: "RandomTests", dependencies: hostTesting, swiftSettings: swiftSettings),
         .testTarget(
             name: "HeaderTests",
             dependencies: ["AgentOSFacade", "CAgentOS", "AgentOSTestSupport"],
