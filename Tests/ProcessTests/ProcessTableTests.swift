@@ -165,7 +165,7 @@ struct ProcessTableTests {
         let vm = try peer.sidecar().createVM()
         let staying = try vm.spawn(["stay"])
         var ended: [HostProcess] = []
-        for _ in 0..<12 {
+        for _ in 0..<50 {
             let batch = try (0..<100).map { _ in try vm.spawn(["x"]) }
             for process in batch { #expect(try process.finish().last.value == 7) }
             ended += batch
@@ -176,11 +176,11 @@ struct ProcessTableTests {
         #expect(
             kept.contains(Int64(staying.id)) && ended.suffix(1024).allSatisfy { kept.contains(Int64($0.id)) }
         )
-        for process in [ended[0], ended[1200 - 1025]] {
+        for process in [ended[0], ended[5000 - 1025]] {
             #expect(failure { _ = try process.wait() }?.status == AOS_E_NOT_FOUND)
             #expect(failure { _ = try process.describe() }?.status == AOS_E_NOT_FOUND)
         }
-        #expect(try ended[1200 - 1024].wait() == 7)
+        #expect(try ended[5000 - 1024].wait() == 7)
         #expect(try staying.describe()["running"] == .bool(true))
     }
 

@@ -107,16 +107,13 @@ struct HazardGenerator {
         }
     }
 
-    private var texts: [String] {
-        paths.texts.filter { !(KnownDifference.skipped.contains(.devices) && $0.hasPrefix("/dev")) }
-    }
+    private var texts: [String] { paths.texts }
 
     /// A guest's link into `/proc` or to another mount ends the sidecar with the program.
     private var guestTexts: [String] {
         paths.texts.filter {
             !$0.isEmpty && !$0.utf8.contains(0) && $0.utf8.count < 200
                 && !["/proc", "/mnt", "/memory"].contains(where: $0.hasPrefix)
-                && !(KnownDifference.skipped.contains(.devices) && $0.hasPrefix("/dev"))
         }
     }
 }

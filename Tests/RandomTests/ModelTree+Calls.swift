@@ -38,14 +38,12 @@ extension ModelTree {
     func remove(_ path: String, recursive: Bool) throws(ModelRefusal) {
         let (entry, node) = try existing(path)
         if let children = node.children, !children.isEmpty, !recursive { throw ModelRefusal("ENOTEMPTY") }
-        if !KnownDifference.skipped.contains(.parents) { noteRemoval(of: entry, node) }
         take(entry)
     }
 
     func unlink(_ path: String) throws(ModelRefusal) {
         let (entry, node) = try existing(path)
         if node.children != nil { throw ModelRefusal("EISDIR") }
-        if !KnownDifference.skipped.contains(.parents) { noteRemoval(of: entry, node) }
         take(entry)
     }
 
@@ -53,7 +51,6 @@ extension ModelTree {
         let (entry, node) = try existing(path)
         guard let children = node.children else { throw ModelRefusal("ENOTDIR") }
         if !children.isEmpty { throw ModelRefusal("ENOTEMPTY") }
-        if !KnownDifference.skipped.contains(.parents) { noteRemoval(of: entry, node) }
         take(entry)
     }
 
@@ -143,7 +140,6 @@ extension ModelTree {
         if target.node === node { return }
         take(source)
         try put(node, at: target)
-        carryRemovals(from: source.path, to: target.path)
     }
 
     func move(_ from: String, to: String) throws(ModelRefusal) {
@@ -158,7 +154,6 @@ extension ModelTree {
                 throw error
             }
             try merge(node, into)
-            noteRemoval(of: source, node)
             take(source)
         }
     }

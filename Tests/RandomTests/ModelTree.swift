@@ -81,8 +81,6 @@ final class ModelTree {
     }
 
     let top = ModelNode.directory()
-    /// Where a file or a link was removed, and nothing put since.
-    private(set) var removedFiles: Set<String> = []
     /// How many calls were refused.
     var refused = 0
     /// Set when a path has led out of the part of the tree that the model knows.
@@ -205,25 +203,9 @@ final class ModelTree {
             folder = new
         }
         folder.children?[entry.name] = node
-        removedFiles.remove(entry.path)
     }
 
     func take(_ entry: Entry) { entry.folder.node?.children?[entry.name] = nil }
-
-    /// What was removed in a directory is noted under its new path as well.
-    func carryRemovals(from source: String, to target: String) {
-        for path in removedFiles where path.hasPrefix(source + "/") {
-            removedFiles.insert(target + path.dropFirst(source.utf8.count))
-        }
-    }
-
-    /// Notes what goes for good.
-    func noteRemoval(of entry: Entry, _ node: ModelNode) {
-        if node.children == nil { removedFiles.insert(entry.path) }
-        for (path, child) in list(below: entry.path, node) where child.children == nil {
-            removedFiles.insert(path)
-        }
-    }
 
     /// All that is below the model's root: path and node, breadth first, as a walk lists it.
     func list(below path: String, _ start: ModelNode) -> [(path: String, node: ModelNode)] {
@@ -260,7 +242,6 @@ extension ModelTree {
             return new
         }
         tree.top.children = top.children?.mapValues(copy)
-        tree.removedFiles = removedFiles
         return tree
     }
 }

@@ -51,7 +51,7 @@ extension VM {
             try Self.checkLinkText(text, path)
             if path.isRoot { throw ClientError.guest("EEXIST", "file already exists, symlink '/'") }
             guard guardsFiles else { return symlinkRequest(try unresolved(path), text: text) }
-            return resolveParent(path).then { [self] place in
+            return resolveParent(path, makingIt: true).then { [self] place in
                 refuseDevice(place).then { [self] in
                     let folder = GuestPath.split(place).parent
                     return symlinkRequest(
@@ -79,7 +79,7 @@ extension VM {
                         kind: .kernel
                     )
                 }
-                return resolveParent(new).then { [self] place in
+                return resolveParent(new, makingIt: true).then { [self] place in
                     refuseDevice(place).then { [self] in linkRequest(real.path, newPath: place) }
                 }
             }

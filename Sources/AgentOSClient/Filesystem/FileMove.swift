@@ -10,7 +10,7 @@ extension VM {
             let to = try GuestPath(writable: destination)
             return prepareRename(from, to).then { [self] renaming in
                 renamed(renaming).recover { [self] error throws(ClientError) in
-                    guard renaming.sourceIsDirectory, Self.asksForCopy(error) else { throw error }
+                    guard renaming.kind.isDirectory, Self.asksForCopy(error) else { throw error }
                     return copyAndRemove(renaming.source, renaming.destination, to, meter)
                 }
             }.recover { [self] error throws(ClientError) in
@@ -32,7 +32,9 @@ extension VM {
     {
         Steps<Void>.begin { [self] () throws(ClientError) in
             try refuseLowerDirectory(source, "move")
-            return copyTree(source, target, meter).recover { error throws(ClientError) in
+            return refuseOverlap(source, target).then { [self] in
+                copyTree(source, target, meter)
+            }.recover { error throws(ClientError) in
                 throw ClientError(
                     error.kind,
                     "\(error.message) (nothing was removed; a partial copy may be at '\(to.given)')"
@@ -40,6 +42,21 @@ extension VM {
                     $0 = error.detail
                 }
             }.then { [self] in remove(source, recursive: true) }
+        }
+    }
+
+    /// A directory that moves into one that holds it must not come to lie in itself: it would go with what is
+    /// deleted behind it.
+    private func refuseOverlap(_ source: String, _ target: String) -> Steps<Void> {
+        guard source.hasPrefix(target + "/") else { return .done(()) }
+        let again = source + source.dropFirst(target.utf8.count)
+        return kind(of: again).map { kind throws(ClientError) in
+            if case .missing = kind { return }
+            throw ClientError.guest(
+                "ENOTEMPTY",
+                "directory not empty, move '\(source)' -> '\(target)': '\(again)' would take its place",
+                kind: .kernel
+            )
         }
     }
 
@@ -96,7 +113,7 @@ extension VM {
         }
     }
 
-    private func replaceByLink(_ path: String, _ text: String) -> Steps<Void> {
+    func replaceByLink(_ path: String, _ text: String) -> Steps<Void> {
         let sent = text.hasPrefix("/") ? Self.relative(text, from: GuestPath.split(path).parent) : text
         return symlinkRequest(path, text: sent).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "EEXIST" else { throw error }

@@ -160,7 +160,7 @@ extension VM {
             if recursive, path.isRoot { return .done(()) }
             guard recursive else {
                 guard guardsFiles else { return createDirRequest(try unresolved(path)) }
-                return resolveParent(path).then { [self] real in
+                return resolveParent(path, makingIt: true).then { [self] real in
                     refuseDevice(real).then { [self] in createDirRequest(real) }
                 }
             }
@@ -171,7 +171,9 @@ extension VM {
                 return refuseDevice(real).then { [self] in makeTree(real) }
             }.recover { [self] error throws(ClientError) in
                 guard error.detail.errno == "ENOENT", error.detail.code != nil else { throw error }
-                return resolveForWriting(path, making: .directory).then { [self] real in makeTree(real) }
+                return resolveForWriting(path, making: .directory).then { [self] real in
+                    refuseDevice(real).then { [self] in makeTree(real) }
+                }
             }
         }.during("mkdir", path: path)
     }
@@ -206,6 +208,8 @@ extension VM {
 
 /// File content as it crosses the wire, made once when the caller hands it over.
 package struct FileBytes: Sendable {
+    static let none = FileBytes(UnsafeRawBufferPointer(start: nil, count: 0))
+
     let encoded: EncodedContent
 
     package init(_ bytes: UnsafeRawBufferPointer) { encoded = EncodedContent(bytes) }

@@ -23,7 +23,7 @@ extension VM {
                     case .missing:
                         throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
                     case .link: return removeLink(target)
-                    case .file: return removeFileRequest(target)
+                    case .file: return removeEntry(target)
                     case .directory(let names):
                         return recursive ? removeTree(target, names) : removeDirRequest(target)
                     }
@@ -51,7 +51,7 @@ extension VM {
                     case (_, true):
                         throw ClientError.guest("ENOTDIR", "not a directory: \(path.given)", kind: .kernel)
                     case (.link, false): return removeLink(target)
-                    case (.file, false): return removeFileRequest(target)
+                    case (.file, false): return removeEntry(target)
                     }
                 }
             }
@@ -97,23 +97,45 @@ extension VM {
             switch kind {
             case .missing: .done([])
             case .link: removeLink(path).map { [] }
-            case .file: removeFileRequest(path).map { [] }
+            case .file: removeEntry(path).map { [] }
             case .directory(let names): .done(Self.tasks(path, names, retriesLeft: 1))
             }
         }
     }
 
-    /// The sidecar looks through links when it removes: one that points to nothing cannot be removed as it
-    /// is. So an empty file takes its place first; rename does not look through links.
+    /// Where the sidecar removes a file its overlay goes on hiding the path, and what is later made there as a
+    /// parent of something else, or comes by a rename, is found in its own copy of the files but not in the
+    /// guest's: the end of the next program ends the process. So what is removed first gets a name that never
+    /// comes again.
+    ///
+    /// A file of a lower layer hides its path whatever is done; `renamed` knows of that.
+    func removeEntry(_ path: String) -> Steps<Void> {
+        if mount(of: path) != nil || path.hasPrefix("/dev/") { return removeFileRequest(path) }
+        let last = GuestPath.join(GuestPath.split(path).parent, TemporaryName.next("unlink"))
+        return renameRequest(path, to: last).map { true }.recover { _ in .done(false) }.then {
+            [self] isRenamed in
+            // Its own error is the better one.
+            guard isRenamed else { return removeFileRequest(path) }
+            return removeFileRequest(last).onFailure { [self] in renameRequest(last, to: path) }
+        }
+    }
+
+    /// The sidecar looks through links when it removes or renames. So an empty file takes the place of one
+    /// first: to that place rename does not look through links.
     func removeLink(_ path: String) -> Steps<Void> {
-        removeFileRequest(path).recover { [self] error throws(ClientError) in
-            guard error.detail.errno == "ENOENT" else { throw error }
-            let folder = GuestPath.split(path).parent
-            let temporary = GuestPath.join(folder, TemporaryName.next("unlink"))
-            let empty = UnsafeRawBufferPointer(start: nil, count: 0)
-            return writeFileRequest(temporary, FileBytes(empty).encoded).then { [self] in
-                renameRequest(temporary, to: path).onFailure { [self] in removeFileRequest(temporary) }
-            }.then { [self] in removeFileRequest(path) }
+        if mount(of: path) != nil {
+            return removeFileRequest(path).recover { [self] error throws(ClientError) in
+                guard error.detail.errno == "ENOENT" else { throw error }
+                return replaceByEmptyFile(path).then { [self] in removeFileRequest(path) }
+            }
+        }
+        return replaceByEmptyFile(path).then { [self] in removeEntry(path) }
+    }
+
+    private func replaceByEmptyFile(_ path: String) -> Steps<Void> {
+        let temporary = GuestPath.join(GuestPath.split(path).parent, TemporaryName.next("unlink"))
+        return writeFileRequest(temporary, FileBytes.none.encoded).then { [self] in
+            renameRequest(temporary, to: path).onFailure { [self] in removeFileRequest(temporary) }
         }
     }
 }

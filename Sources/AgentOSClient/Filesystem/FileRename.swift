@@ -6,7 +6,9 @@ extension VM {
     struct Renaming: Sendable {
         let source: String
         let destination: String
-        let sourceIsDirectory: Bool
+        /// What is renamed, and what stands where it goes.
+        let kind: Kind
+        let replaced: Kind
         /// They are one path: nothing is to be done (hazard H2).
         var isNothing: Bool { source.hasSameBytes(as: destination) }
     }
@@ -28,20 +30,57 @@ extension VM {
     }
 
     func renamed(_ renaming: Renaming) -> Steps<Void> {
+        let (source, destination) = (renaming.source, renaming.destination)
         if renaming.isNothing { return .done(()) }
-        return renameRequest(renaming.source, to: renaming.destination).recover {
-            [self] error throws(ClientError) in
-            let folder = GuestPath.split(renaming.destination).parent
-            guard error.detail.errno == "ENOENT", isLowerDirectory(folder) else { throw error }
-            // A directory that only a lower layer has is no place for rename, until something is written there.
-            let temporary = GuestPath.join(folder, TemporaryName.next("rename"))
-            let empty = FileBytes(UnsafeRawBufferPointer(start: nil, count: 0)).encoded
-            return writeFileRequest(temporary, empty).then { [self] in
-                renameRequest(renaming.source, to: renaming.destination).onFailure { [self] in
-                    removeFileRequest(temporary)
-                }
-            }.then { [self] in removeFileRequest(temporary) }
+        if case .link = renaming.kind, mount(of: source) == nil, mount(of: destination) == nil {
+            return renameLink(source, to: destination, replacing: renaming.replaced)
         }
+        guard isLowerDirectory(GuestPath.split(destination).parent) else {
+            return renameRequest(source, to: destination)
+        }
+        return renameIntoLower(renaming)
+    }
+
+    /// A directory that only a lower layer has is no place for rename until something is written there, and a
+    /// file of it that was removed goes on hiding its path until something is made just there.
+    private func renameIntoLower(_ renaming: Renaming) -> Steps<Void> {
+        let (source, destination) = (renaming.source, renaming.destination)
+        if case .missing = renaming.replaced {
+            let isDirectory = renaming.kind.isDirectory
+            let place =
+                isDirectory
+                ? createDirRequest(destination) : writeFileRequest(destination, FileBytes.none.encoded)
+            return place.then { [self] in
+                renameRequest(source, to: destination).onFailure { [self] in
+                    isDirectory ? removeDirRequest(destination) : removeEntry(destination)
+                }
+            }
+        }
+        return renameRequest(source, to: destination).recover { [self] error throws(ClientError) in
+            guard error.detail.errno == "ENOENT" else { throw error }
+            let folder = GuestPath.split(destination).parent
+            let temporary = GuestPath.join(folder, TemporaryName.next("rename"))
+            return writeFileRequest(temporary, FileBytes.none.encoded).then { [self] in
+                renameRequest(source, to: destination).onFailure { [self] in removeEntry(temporary) }
+            }.then { [self] in removeEntry(temporary) }
+        }
+    }
+
+    /// The sidecar leaves a link to nothing behind where it renames it. So a link is made anew at its other
+    /// path; what stood there is kept until that is done.
+    private func renameLink(_ source: String, to destination: String, replacing replaced: Kind)
+        -> Steps<Void>
+    {
+        let folder = GuestPath.split(destination).parent
+        // Rename makes no parents, as making a link would.
+        let parent: Steps<String> = folder == "/" ? .done(folder) : realPathRequest(folder)
+        return parent.then { [self] _ in readLinkRequest(source) }.then { [self] text in
+            guard case .file = replaced else { return replaceByLink(destination, text) }
+            let kept = GuestPath.join(folder, TemporaryName.next("rename"))
+            return renameRequest(destination, to: kept).then { [self] in
+                replaceByLink(destination, text).onFailure { [self] in renameRequest(kept, to: destination) }
+            }.then { [self] in removeFileRequest(kept) }
+        }.then { [self] in removeLink(source) }
     }
 
     /// Everything that is known without a question.
@@ -69,7 +108,7 @@ extension VM {
                         )
                     }
                     return resolveParent(to).then { [self] target throws(ClientError) in
-                        try checkPlaces(source, target, kind.isDirectory, from, to)
+                        try checkPlaces(source, target, kind, from, to)
                     }
                 }
             }
@@ -79,18 +118,20 @@ extension VM {
     private func checkPlaces(
         _ source: String,
         _ target: String,
-        _ isDirectory: Bool,
+        _ moved: Kind,
         _ from: GuestPath,
         _ to: GuestPath
     ) throws(ClientError) -> Steps<Renaming> {
-        let renaming = Renaming(source: source, destination: target, sourceIsDirectory: isDirectory)
-        if renaming.isNothing { return .done(renaming) }
+        if source.hasSameBytes(as: target) {
+            return .done(Renaming(source: source, destination: target, kind: moved, replaced: moved))
+        }
         if target.hasPrefix(source + "/") {
             throw .guest("EINVAL", "cannot move '\(from.given)' into its own descendant '\(to.given)'")
         }
         try refuseMounts(source)
         try refuseMounts(target)
         return kind(of: target).then { [self] kind throws(ClientError) in
+            let isDirectory = moved.isDirectory
             switch (kind, isDirectory) {
             case (.missing, _), (.file, false), (.link, false): break
             // The sidecar would take the file away (hazard H17).
@@ -117,7 +158,9 @@ extension VM {
                 }
             }
             if isDirectory { try refuseLowerDirectory(source, "rename") }
-            return refuseDevice(target).map { renaming }
+            return refuseDevice(target).map {
+                Renaming(source: source, destination: target, kind: moved, replaced: kind)
+            }
         }
     }
 

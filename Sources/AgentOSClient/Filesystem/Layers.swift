@@ -122,7 +122,7 @@ extension VM {
         }
         return Steps<Void>.forEach(entries) { [self] entry throws(ClientError) in
             // Through a link of a guest the entry would come to be elsewhere.
-            resolveParent(try GuestPath(writable: entry.path)).then { [self] real in
+            resolveParent(try GuestPath(writable: entry.path), makingIt: true).then { [self] real in
                 kind(of: entry.path).map { kind throws(ClientError) in
                     guard case .missing = kind, real.hasSameBytes(as: entry.path) else {
                         throw ClientError.guest("EEXIST", "file exists: \(entry.path)")

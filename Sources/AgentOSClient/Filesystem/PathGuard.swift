@@ -109,49 +109,68 @@ extension VM {
     }
 
     /// The path under which something new, or something that exists, is to be changed: its parent without
-    /// links.
-    func resolveParent(_ path: GuestPath) -> Steps<String> {
+    /// links, made if it is missing and this is asked for.
+    func resolveParent(_ path: GuestPath, makingIt: Bool = false) -> Steps<String> {
         if path.isRoot { return .done("/") }
-        return refresh.then { [self] in resolveDirectory(GuestPath.split(path.text).parent, of: path.given) }
-            .map { [self] folder throws(ClientError) in
-                let target = GuestPath.join(folder, path.name)
-                try checkChange(target)
-                return target
-            }
+        return refresh.then { [self] in
+            resolveDirectory(GuestPath.split(path.text).parent, of: path.given)
+        }.then { [self] folder throws(ClientError) in
+            let target = GuestPath.join(folder.last ?? "/", path.name)
+            try checkChange(target)
+            return (makingIt ? makeDirectories(folder.dropFirst()) : .done(())).map { target }
+        }
     }
 
     /// Where a write of this path ends up: links followed to the last, also one that points to nothing yet.
     func resolveForWriting(_ path: GuestPath, making kind: HostFile.Kind = .file) -> Steps<String> {
         refresh(beforeMaking: kind, at: path.text).then { [self] in
-            Steps<String>.loop((path: path.text, hops: 0)) { [self] state in
-                realPathRequest(state.path).map { .done($0) }.recover { [self] error throws(ClientError) in
+            Steps<[String]>.loop((path: path.text, hops: 0)) { [self] state in
+                realPathRequest(state.path).map { .done([$0]) }.recover { [self] error throws(ClientError) in
                     guard error.detail.errno == "ENOENT" else { throw error }
                     guard state.hops < Self.maximumHops else { throw error }
                     let (parent, name) = GuestPath.split(state.path)
                     return resolveDirectory(parent, of: path.given).then { [self] folder in
-                        let target = GuestPath.join(folder, name)
+                        let real = folder.last ?? "/"
+                        let target = GuestPath.join(real, name)
                         return readLinkRequest(target).map { text in
                             // A link to nothing: its target is what the write makes.
-                            .again((Self.target(of: text, in: folder), state.hops + 1))
+                            .again((Self.target(of: text, in: real), state.hops + 1))
                         }.recover { error throws(ClientError) in
                             guard error.detail.errno == "ENOENT" else { throw error }
-                            return .done(.done(target))
+                            return .done(.done(folder.dropFirst() + [target]))
                         }
                     }
                 }
             }
-        }.map { [self] real throws(ClientError) in
-            try checkChange(real)
-            return real
+        }.then { [self] place throws(ClientError) in
+            let target = place.last ?? "/"
+            try checkChange(target)
+            return makeDirectories(place.dropLast()).map { target }
         }
     }
 
-    /// A directory without links, of which the last components may not exist yet: the sidecar makes them.
-    private func resolveDirectory(_ folder: String, of given: String) -> Steps<String> {
+    /// Missing parents, one after the other. Made by the sidecar on the way to something else, one that comes
+    /// where a file of a lower layer was removed would stay hidden and end the process.
+    private func makeDirectories(_ paths: ArraySlice<String>) -> Steps<Void> {
+        if paths.isEmpty { return .done(()) }
+        return .loop(paths) { [self] rest in
+            guard let path = rest.first else { return .done(.done(())) }
+            return createDirRequest(path).recover { error throws(ClientError) in
+                // Made meanwhile by somebody else.
+                guard error.detail.errno == "EEXIST" else { throw error }
+                return .done(())
+            }.map { .again(rest.dropFirst()) }
+        }
+    }
+
+    /// A directory without links: what of it exists, and then each path that does not exist yet, itself the last.
+    private func resolveDirectory(_ folder: String, of given: String) -> Steps<[String]> {
         .loop((folder: folder, rest: [String](), turns: 0)) { [self] state in
             if state.folder == "/" { return .done(.done(Self.joined("/", state.rest))) }
             return realPathRequest(state.folder).then { [self] real in
-                guard let first = state.rest.last else { return checkDevice(real, given).map { .done(real) } }
+                guard let first = state.rest.last else {
+                    return checkDevice(real, given).map { .done([real]) }
+                }
                 // The first missing component may be a link to nothing, which no directory can be made of.
                 return readLinkRequest(GuestPath.join(real, first)).then { _ throws(ClientError) in
                     throw ClientError.guest("ENOENT", "no such file: \(given)", kind: .kernel)
@@ -183,8 +202,10 @@ extension VM {
         }
     }
 
-    private static func joined(_ folder: String, _ reversedRest: [String]) -> String {
-        reversedRest.reversed().reduce(folder) { GuestPath.join($0, $1) }
+    private static func joined(_ folder: String, _ reversedRest: [String]) -> [String] {
+        var paths = [folder]
+        for name in reversedRest.reversed() { paths.append(GuestPath.join(paths[paths.count - 1], name)) }
+        return paths
     }
 
     /// A link's text as an absolute path. `folder` has no links, so `..` means what it says.

@@ -11,9 +11,11 @@ extension VM {
     /// Sends a request to a program in the VM that serves HTTP. One at a time on a connection, in order.
     package func fetch(_ request: FetchRequest) throws(ClientError) -> Steps<FetchResponse> {
         try check()
+        // Here, so that the call itself is refused; what tries again later has its place already.
+        try connection.fetches.checkRoom()
         let deadline = MonotonicTime.now.adding(request.waitForListener)
-        return Steps<FetchResponse>.loop(Self.firstPause) { [self] pause throws(ClientError) in
-            try fetchOnce(request).map { .done($0) }.recover { error throws(ClientError) in
+        return Steps<FetchResponse>.loop(Self.firstPause) { [self] pause in
+            fetchOnce(request).map { .done($0) }.recover { error throws(ClientError) in
                 // Not yet there: only that is tried again.
                 guard error.kind == .fetchNoListener, MonotonicTime.now < deadline else { throw error }
                 let rest = max(deadline.since(.now), 1)
@@ -22,10 +24,7 @@ extension VM {
         }.during("fetch")
     }
 
-    private func fetchOnce(_ request: FetchRequest) throws(ClientError) -> Steps<FetchResponse> {
-        guard connection.fetches.count < FetchQueue.limit else {
-            throw ClientError(.busy, "\(FetchQueue.limit) fetches wait already: try again later")
-        }
+    private func fetchOnce(_ request: FetchRequest) -> Steps<FetchResponse> {
         let steps = self.request(.vmFetch(request.wire), limit: Self.fetchLimit) { body in
             if case .payload(.vmFetchResult(let result)) = body { return result.responseJson }
             return nil
@@ -52,12 +51,15 @@ extension VM {
 
 /// Fetches of one connection: while one is under way the sidecar does nothing else.
 final class FetchQueue: Sendable {
-    static let limit: Int = 1024
+    private static let limit: Int = 1024
 
     private let queue: OrderedQueue = OrderedQueue()
     private let waiting: Lock<Int> = Lock(0)
 
-    var count: Int { waiting.withLock { $0 } }
+    func checkRoom() throws(ClientError) {
+        if waiting.withLock({ $0 < Self.limit }) { return }
+        throw ClientError(.busy, "\(Self.limit) fetches wait already: try again later")
+    }
 
     func enqueue<Output: Sendable>(_ steps: Steps<Output>) -> Steps<Output> {
         Steps { [self] run, end in

@@ -50,7 +50,7 @@ struct ProcessSnapshot: Sendable {
         var exit: UInt64?
         var hostID: UInt64 = 0
 
-        func json(children: [JSONValue]? = nil) -> JSONValue {
+        var json: JSONValue {
             .members([
                 "pid": .number(pid), "ppid": .number(parent), "pgid": .number(group), "sid": .number(session),
                 "driver": .string(driver), "command": .string(command.command),
@@ -58,7 +58,7 @@ struct ProcessSnapshot: Sendable {
                 "status": .string(isExited ? "exited" : "running"), "stopped": isStopped ? .bool(true) : nil,
                 "exitCode": .some(exitCode.map { .integer(Int64($0)) } ?? .null), "startTime": .number(start),
                 "exitTime": .some(exit.map { .number($0) } ?? .null),
-                "id": hostID == 0 ? nil : .number(hostID), "children": children.map { .array($0) },
+                "id": hostID == 0 ? nil : .number(hostID),
             ])
         }
     }
@@ -119,23 +119,58 @@ struct ProcessSnapshot: Sendable {
         rows.sort { $0.pid < $1.pid }
     }
 
-    var json: JSONValue { .array(rows.map { $0.json() }) }
+    var json: String { JSONWriter.text(.array(rows.map { $0.json })) }
 
     /// Every process once: below its parent, or as a root. Of a cycle the lowest becomes the root.
-    var tree: JSONValue {
-        let pids = Set(rows.map(\.pid))
-        var placed: Set<UInt64> = []
-        func node(_ row: Row) -> JSONValue {
-            placed.insert(row.pid)
-            var children: [JSONValue] = []
-            for child in rows where child.parent == row.pid && !placed.contains(child.pid) {
-                children.append(node(child))
+    ///
+    /// Without recursion: how deep it is the guest decides, and a thread's stack is small.
+    var tree: String {
+        var indexes: [UInt64: UInt64] = [:]
+        for (index, row) in rows.enumerated() { indexes[row.pid] = UInt64(index) }
+        var children = [[Int]](repeating: [], count: rows.count)
+        var isRoot = [Bool](repeating: false, count: rows.count)
+        for (index, row) in rows.enumerated() {
+            if row.parent != row.pid, let parent = indexes[row.parent] {
+                children[Int(parent)].append(index)
+            } else {
+                isRoot[index] = true
             }
-            return row.json(children: children)
         }
-        var roots = rows.filter { $0.parent == $0.pid || !pids.contains($0.parent) }.map(node)
-        for row in rows where !placed.contains(row.pid) { roots.append(node(row)) }
-        return .array(roots)
+        // What no root leads to are cycles and what hangs on them.
+        var isPlaced = [Bool](repeating: false, count: rows.count)
+        for onlyRoots in [true, false] {
+            for start in rows.indices where onlyRoots ? isRoot[start] : !isPlaced[start] {
+                isRoot[start] = true
+                var rest = [start]
+                while let index = rest.popLast() {
+                    if isPlaced[index] { continue }
+                    isPlaced[index] = true
+                    rest += children[index]
+                }
+            }
+        }
+        return text(children, isRoot)
+    }
+
+    private func text(_ children: [[Int]], _ isRoot: [Bool]) -> String {
+        var text = "["
+        // The nodes that are left at each depth.
+        var levels = [rows.indices.filter { isRoot[$0] }[...]]
+        var isFirst = true
+        while !levels.isEmpty {
+            guard let index = levels[levels.count - 1].popFirst() else {
+                levels.removeLast()
+                text += levels.isEmpty ? "]" : "]}"
+                isFirst = false
+                continue
+            }
+            if !isFirst { text += "," }
+            text += JSONWriter.text(rows[index].json).dropLast()
+            text += ",\"children\":["
+            levels.append(children[index].filter { !isRoot[$0] }[...])
+            isFirst = true
+        }
+        return text
     }
 }
 

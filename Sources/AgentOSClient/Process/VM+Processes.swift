@@ -21,7 +21,7 @@ extension VM {
             let times = observedProcesses.see(entries, now: WallClock.milliseconds)
             let others = record.processes.filter { $0.number == nil }
             let snapshot = ProcessSnapshot(entries, ours: processes.processes + others, times: times)
-            return JSONWriter.text(asTree ? snapshot.tree : snapshot.json)
+            return asTree ? snapshot.tree : snapshot.json
         }.during("allProcesses")
     }
 

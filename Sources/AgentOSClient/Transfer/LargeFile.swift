@@ -91,7 +91,8 @@ extension VM {
             throw .guest("EISDIR", "illegal operation on a directory, open '\(path)'")
         }
         let target = try worker.wait(resolveForWriting(given))
-        if try worker.wait(kind(of: target)).isDirectory {
+        let replaced = try worker.wait(kind(of: target))
+        if replaced.isDirectory {
             throw .guest("EISDIR", "illegal operation on a directory, open '\(path)'", kind: .kernel)
         }
         let folder = GuestPath.join(GuestPath.split(target).parent, TemporaryName.next("parts"))
@@ -103,7 +104,11 @@ extension VM {
                 let count = try writeParts(folder, from: offset, of: size, worker, meter, bytes)
                 offset = try join(folder, count, whole, offset, worker)
             } while offset < size
-            try worker.wait(renameRequest(whole, to: target))
+            try worker.wait(
+                renamed(
+                    Renaming(source: whole, destination: target, kind: .file, replaced: replaced)
+                )
+            )
             try worker.wait(removeDirRequest(folder))
         } catch {
             // What was begun is of no use to anybody.

@@ -59,9 +59,10 @@ final class ShellAttachment: OutputConsumer {
     ) throws(ClientError) -> Steps<Int32> {
         let subscription = try object.vm.subscribe(object.shell.process, options, consumer: self)
         stream.withLock { $0 = subscription.output }
+        // Before the call returns: what the shell writes from here on is kept until the thread moves it.
+        subscription.begin()
         do throws(SystemError) {
             try NamedThread.start("aos-attach") { [self] in
-                subscription.begin()
                 object.vm.connection.expectWithoutWaiting()
                 let outcome = pump(descriptors)
                 subscription.end()
@@ -69,6 +70,8 @@ final class ShellAttachment: OutputConsumer {
                 result.set(outcome)
             }
         } catch {
+            subscription.end()
+            stream.withLock { $0 = nil }
             throw ClientError(.noMemory, "no thread for a shell: \(error.text)")
         }
         return Steps<Result<Int32, ClientError>>.wait(for: result).map { outcome throws(ClientError) in
