@@ -118,7 +118,11 @@ extension ModelTree {
         let trim: (String) -> String = { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
         if trim(to).hasPrefix(trim(from) + "/") { throw ModelRefusal("EINVAL") }
         let (source, node) = try existing(from)
-        let target = try entry(to)
+        let target: Entry
+        do { target = try entry(to) } catch {
+            // By a link the file on the way may itself be in what is renamed.
+            throw error.errno == "ENOENT|ENOTDIR" ? ModelRefusal("ENOENT|ENOTDIR|EINVAL") : error
+        }
         if target.path == source.path { return (source, node, target) }
         if target.path.hasPrefix(source.path + "/") { throw ModelRefusal("EINVAL") }
         switch (target.node?.kind, node.kind) {
@@ -149,7 +153,7 @@ extension ModelTree {
             let (target, into) = try existing(to)
             // A directory into one that holds it: what would come to lie in the source would go with it.
             if source.path.hasPrefix(target.path + "/"),
-                (try? resolve(source.path + source.path.dropFirst(target.path.utf8.count))) != nil
+                (try? existing(source.path + source.path.dropFirst(target.path.utf8.count))) != nil
             {
                 throw error
             }
