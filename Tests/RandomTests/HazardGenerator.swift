@@ -69,7 +69,7 @@ struct HazardGenerator {
         case 11: .removeDirectory(path())
         case 12...14: .rename(path(), to: path())
         case 15...17: .move(path(), to: path())
-        case 18, 19: .symlink(any(texts), at: path())
+        case 18, 19: .symlink(any(paths.texts), at: path())
         case 20: .link(path(), to: path())
         case 21: .readLink(path())
         case 22: .exists(path())
@@ -106,8 +106,6 @@ struct HazardGenerator {
                 + "if (isFree) fs.symlinkSync('\(any(guestTexts))', '\(other)')"
         }
     }
-
-    private var texts: [String] { paths.texts }
 
     /// A guest's link into `/proc` or to another mount ends the sidecar with the program.
     private var guestTexts: [String] {

@@ -111,7 +111,7 @@ extension VM {
     /// A file of a lower layer hides its path whatever is done; `renamed` knows of that.
     func removeEntry(_ path: String) -> Steps<Void> {
         if mount(of: path) != nil || path.hasPrefix("/dev/") { return removeFileRequest(path) }
-        let last = GuestPath.join(GuestPath.split(path).parent, TemporaryName.next("unlink"))
+        let last = TemporaryName.beside(path, "unlink")
         return renameRequest(path, to: last).map { true }.recover { _ in .done(false) }.then {
             [self] isRenamed in
             // Its own error is the better one.
@@ -133,7 +133,7 @@ extension VM {
     }
 
     private func replaceByEmptyFile(_ path: String) -> Steps<Void> {
-        let temporary = GuestPath.join(GuestPath.split(path).parent, TemporaryName.next("unlink"))
+        let temporary = TemporaryName.beside(path, "unlink")
         return writeFileRequest(temporary, FileBytes.none.encoded).then { [self] in
             renameRequest(temporary, to: path).onFailure { [self] in removeFileRequest(temporary) }
         }

@@ -58,8 +58,7 @@ extension VM {
         }
         return renameRequest(source, to: destination).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT" else { throw error }
-            let folder = GuestPath.split(destination).parent
-            let temporary = GuestPath.join(folder, TemporaryName.next("rename"))
+            let temporary = TemporaryName.beside(destination, "rename")
             return writeFileRequest(temporary, FileBytes.none.encoded).then { [self] in
                 renameRequest(source, to: destination).onFailure { [self] in removeEntry(temporary) }
             }.then { [self] in removeEntry(temporary) }
@@ -76,7 +75,7 @@ extension VM {
         let parent: Steps<String> = folder == "/" ? .done(folder) : realPathRequest(folder)
         return parent.then { [self] _ in readLinkRequest(source) }.then { [self] text in
             guard case .file = replaced else { return replaceByLink(destination, text) }
-            let kept = GuestPath.join(folder, TemporaryName.next("rename"))
+            let kept = TemporaryName.beside(destination, "rename")
             return renameRequest(destination, to: kept).then { [self] in
                 replaceByLink(destination, text).onFailure { [self] in renameRequest(kept, to: destination) }
             }.then { [self] in removeFileRequest(kept) }
