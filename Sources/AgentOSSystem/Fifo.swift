@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// First in, first out, without moving what stays.
-package struct Fifo<Element: Sendable>: Sendable {
-    private var elements: [Element?] = []
-    private var head = 0
+/// First in, first out, without moving what stays. Public for the reason that `Lock` is.
+public struct Fifo<Element: Sendable>: Sendable {
+    @usableFromInline var elements: [Element?] = []
+    @usableFromInline var head = 0
 
-    package init() {}
+    @inlinable public init() {}
 
-    package var isEmpty: Bool { head == elements.count }
+    @inlinable public var isEmpty: Bool { head == elements.count }
 
-    package mutating func append(_ element: Element) { elements.append(element) }
+    @inlinable public mutating func append(_ element: Element) { elements.append(element) }
 
-    package mutating func popFirst() -> Element? {
+    @inlinable public mutating func popFirst() -> Element? {
         guard head < elements.count, let element = elements[head] else { return nil }
         elements[head] = nil
         head += 1
@@ -19,7 +19,7 @@ package struct Fifo<Element: Sendable>: Sendable {
         return element
     }
 
-    package mutating func removeFirst(_ count: Int) -> [Element] {
+    @inlinable public mutating func removeFirst(_ count: Int) -> [Element] {
         var taken: [Element] = []
         while taken.count < count, head < elements.count {
             if let element = elements[head] { taken.append(element) }
@@ -30,7 +30,7 @@ package struct Fifo<Element: Sendable>: Sendable {
         return taken
     }
 
-    package mutating func removeFirst(where isWanted: (Element) -> Bool) -> Element? {
+    @inlinable public mutating func removeFirst(where isWanted: (Element) -> Bool) -> Element? {
         for index in head..<elements.count {
             guard let element = elements[index], isWanted(element) else { continue }
             if index == head {
@@ -46,14 +46,14 @@ package struct Fifo<Element: Sendable>: Sendable {
     }
 
     /// The elements, the first in front.
-    package var all: [Element] { elements[head...].compactMap { $0 } }
+    @inlinable public var all: [Element] { elements[head...].compactMap { $0 } }
 
-    package mutating func removeAll() -> [Element] {
+    @inlinable public mutating func removeAll() -> [Element] {
         defer { (elements, head) = ([], 0) }
         return all
     }
 
-    private mutating func compact() {
+    @usableFromInline mutating func compact() {
         if head == elements.count {
             elements.removeAll(keepingCapacity: head <= 4096)
             head = 0

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CAgentOSShims
+internal import Synchronization
 
 /// A word to sleep on: one sleeper, any number of wakers, and no system call unless somebody sleeps. futex(2)
-package final class WakeWord: Sendable {
+///
+/// Open: what is handed to the sleeper with the signal can lie in the same object. `@unchecked Sendable` for
+/// that reason alone.
+open class WakeWord: @unchecked Sendable {
     package enum Signal: UInt32 {
         case none = 0
         case sleeping = 1
@@ -10,25 +14,23 @@ package final class WakeWord: Sendable {
         case read = 3
     }
 
-    /// The address of the word, as a number: raw pointers are not `Sendable`.
-    private let address: UInt
+    private let atomic: Atomic<UInt32> = Atomic(Signal.none.rawValue)
     private let thread: ThreadIdentity = .current
 
     /// Whether the calling thread is the one that made this word, and so the one that sleeps on it.
-    package var isOfThisThread: Bool { thread == .current }
+    package final var isOfThisThread: Bool { thread == .current }
 
-    package init() {
-        let word = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-        word.initialize(to: Signal.none.rawValue)
-        address = UInt(bitPattern: word)
+    package init() {}
+
+    /// An atomic never moves: it is used where it lies.
+    private final var word: UnsafeMutablePointer<UInt32> {
+        withUnsafePointer(to: atomic) {
+            UnsafeMutableRawPointer(mutating: UnsafeRawPointer($0)).assumingMemoryBound(to: UInt32.self)
+        }
     }
 
-    deinit { word?.deallocate() }
-
-    private var word: UnsafeMutablePointer<UInt32>? { UnsafeMutablePointer(bitPattern: address) }
-
     /// Leaves a signal. `done` is final: a later `read` does not hide it.
-    package func wake(_ signal: Signal) {
+    package final func wake(_ signal: Signal) {
         var seen = aos_shim_word_load(word)
         while seen != Signal.done.rawValue {
             let found = aos_shim_word_swap(word, seen, signal.rawValue)
@@ -40,10 +42,10 @@ package final class WakeWord: Sendable {
         }
     }
 
-    package var isDone: Bool { aos_shim_word_load(word) == Signal.done.rawValue }
+    package final var isDone: Bool { aos_shim_word_load(word) == Signal.done.rawValue }
 
     /// Sleeps until a signal is there or the time is over (`none`). A `read` is taken; `done` stays.
-    package func sleep(until deadline: MonotonicTime?) -> Signal {
+    package final func sleep(until deadline: MonotonicTime?) -> Signal {
         while true {
             let seen = aos_shim_word_swap(word, Signal.none.rawValue, Signal.sleeping.rawValue)
             guard seen == Signal.none.rawValue || seen == Signal.sleeping.rawValue else { return take(seen) }
@@ -60,7 +62,7 @@ package final class WakeWord: Sendable {
         }
     }
 
-    private func take(_ seen: UInt32) -> Signal {
+    private final func take(_ seen: UInt32) -> Signal {
         guard seen == Signal.read.rawValue else { return .done }
         // It can only have become `done` meanwhile; the `read` is taken all the same and must not be lost.
         _ = aos_shim_word_swap(word, seen, Signal.none.rawValue)

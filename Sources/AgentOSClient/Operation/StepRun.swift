@@ -3,7 +3,10 @@ internal import AgentOSSystem
 internal import AgentOSTransport
 
 /// One execution of `Steps`: where an interruption (cancel, deadline, disposal) reaches what is under way.
-package final class StepRun: Sendable {
+///
+/// It has its lock within itself, for there is one of it in every call. `@unchecked Sendable`: the word orders every
+/// access to the state.
+package final class StepRun: @unchecked Sendable {
     private enum Parked: Sendable {
         case nothing
         case request(Connection, id: Int64)
@@ -20,17 +23,25 @@ package final class StepRun: Sendable {
         var turn: UInt64 = 0
     }
 
-    private let state: Lock<State> = Lock(State())
+    private let word: LockWord = LockWord()
+    private var state: State = State()
 
     package init() {}
 
+    @inline(__always)
+    private func withLock<Result>(_ body: (inout State) -> Result) -> Result {
+        word.lock()
+        defer { word.unlock() }
+        return body(&state)
+    }
+
     /// The error with which the run was interrupted; nil while it may go on.
-    package var interruption: ClientError? { state.withLock { $0.interruption } }
+    package var interruption: ClientError? { withLock { $0.interruption } }
 
     /// Ends what is under way with `error`, and lets nothing interruptible begin. The first interruption
     /// counts.
     package func interrupt(_ error: ClientError) {
-        let (parked, pieces) = state.withLock { state -> (Parked, [StepRun]) in
+        let (parked, pieces) = withLock { state -> (Parked, [StepRun]) in
             guard state.interruption == nil else { return (.nothing, []) }
             state.interruption = error
             defer { state.pieces = [] }
@@ -46,7 +57,7 @@ package final class StepRun: Sendable {
 
     /// An interruption of this run is one of `piece` too, until that is over.
     func whenInterrupted(_ piece: StepRun) {
-        let error = state.withLock { state -> ClientError? in
+        let error = withLock { state -> ClientError? in
             state.pieces.removeAll { $0.isFinished }
             state.pieces.append(piece)
             return state.interruption
@@ -54,10 +65,10 @@ package final class StepRun: Sendable {
         if let error { piece.interrupt(error) }
     }
 
-    private var isFinished: Bool { state.withLock { $0.isFinished } }
+    private var isFinished: Bool { withLock { $0.isFinished } }
 
     /// Its steps have ended.
-    func finish() { state.withLock { $0.isFinished = true } }
+    func finish() { withLock { $0.isFinished = true } }
 
     /// Interrupts the run after a time, unless it is told before that it is over.
     package func interrupt(_ error: ClientError, after nanoseconds: UInt64) -> InterruptionTimer {
@@ -68,7 +79,7 @@ package final class StepRun: Sendable {
 
     /// Something begins. The turn names it.
     func begin() -> UInt64 {
-        state.withLock { state in
+        withLock { state in
             state.turn += 1
             return state.turn
         }
@@ -76,7 +87,7 @@ package final class StepRun: Sendable {
 
     /// A request is on its way: from now on an interruption gives it up.
     func requestSent(_ turn: UInt64, _ connection: Connection, id: Int64) {
-        let interruption = state.withLock { state -> ClientError? in
+        let interruption = withLock { state -> ClientError? in
             guard state.turn == turn else { return nil }
             state.parked = .request(connection, id: id)
             return state.interruption
@@ -86,7 +97,7 @@ package final class StepRun: Sendable {
 
     /// Something else is waited for, which `interrupter` ends.
     func park(_ turn: UInt64, _ interrupter: @escaping @Sendable (ClientError) -> Void) {
-        let interruption = state.withLock { state -> ClientError? in
+        let interruption = withLock { state -> ClientError? in
             guard state.turn == turn else { return nil }
             state.parked = .other(interrupter)
             return state.interruption
@@ -96,7 +107,7 @@ package final class StepRun: Sendable {
 
     /// What was begun is over.
     func end(_ turn: UInt64) {
-        state.withLock { state in
+        withLock { state in
             guard state.turn == turn else { return }
             state.turn += 1
             state.parked = .nothing

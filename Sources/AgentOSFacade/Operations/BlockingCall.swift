@@ -8,10 +8,15 @@ enum BlockingCall {
     private static let grace: UInt64 = 1_000_000_000
     private static let forEver = UInt64.max
 
-    private final class Cell<Output: Sendable>: Sendable {
-        let word: WakeWord = WakeWord()
-        let result: Lock<Result<Output, ClientError>?> = Lock(nil)
+    /// `@unchecked Sendable`: the result is written before the word is done, and read after that.
+    private final class Cell<Output: Sendable>: WakeWord, @unchecked Sendable {
+        var result: Result<Output, ClientError>?
+
+        /// What there is, once the word is done.
+        var outcome: Result<Output, ClientError>? { isDone ? result : nil }
     }
+
+    private static func outOfTime() -> ClientError { ClientError(.timeout, "the call ran out of time") }
 
     static func deadline(_ timeout: UInt64) -> MonotonicTime? {
         timeout == forEver ? nil : MonotonicTime.now.adding(timeout)
@@ -30,25 +35,24 @@ enum BlockingCall {
             throw ClientError(.deadlock, "a blocking call on the library's own thread would wait for itself")
         }
         let deadline = deadline(timeout)
-        let outOfTime = ClientError(.timeout, "the call ran out of time")
         let reserved = OutgoingBudget.perRequest + bytes
         if let budget = connection?.budget, !budget.reserve(reserved),
             !budget.reserve(reserved, until: deadline)
         {
-            throw outOfTime
+            throw outOfTime()
         }
         let cell = Cell<Output>()
         let run = StepRun()
         steps.run(run) { result in
             connection?.budget.release(reserved)
-            cell.result.withLock { $0 = result }
-            if let connection { connection.finish(cell.word) } else { cell.word.wake(.done) }
+            cell.result = result
+            if let connection { connection.finish(cell) } else { cell.wake(.done) }
         }
         if let result = wait(cell, connection, deadline) { return try result.get() }
-        guard cancels else { throw outOfTime }
-        run.interrupt(outOfTime)
+        guard cancels else { throw outOfTime() }
+        run.interrupt(outOfTime())
         if let result = wait(cell, connection, MonotonicTime.now.adding(grace)) { return try result.get() }
-        throw outOfTime
+        throw outOfTime()
     }
 
     private static func wait<Output>(
@@ -56,14 +60,14 @@ enum BlockingCall {
         _ connection: Connection?,
         _ deadline: MonotonicTime?
     ) -> Result<Output, ClientError>? {
-        if !cell.word.isDone {
+        if !cell.isDone {
             if let connection {
-                _ = connection.wait(cell.word, until: deadline)
+                _ = connection.wait(cell, until: deadline)
             } else {
-                _ = cell.word.sleep(until: deadline)
+                _ = cell.sleep(until: deadline)
             }
         }
-        return cell.result.withLock { $0 }
+        return cell.outcome
     }
 
     /// Refuses to wait for the end of a sidecar inside one of its own callbacks.
