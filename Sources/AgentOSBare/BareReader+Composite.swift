@@ -28,6 +28,28 @@ extension BareReader {
         return String(validating: bytes, as: UTF8.self)
     }
 
+    /// Moves behind `expected` if that is what comes next.
+    @inlinable
+    public mutating func skip(_ expected: [UInt8]) -> Bool {
+        let count = expected.count
+        guard count <= end &- offset, let base else { return false }
+        let isSame = expected.withUnsafeBytes { known in
+            var at = 0
+            while at &+ 8 <= count {
+                let here = base.loadUnaligned(fromByteOffset: offset &+ at, as: UInt64.self)
+                if here != known.loadUnaligned(fromByteOffset: at, as: UInt64.self) { return false }
+                at &+= 8
+            }
+            while at < count {
+                if base.load(fromByteOffset: offset &+ at, as: UInt8.self) != known[at] { return false }
+                at &+= 1
+            }
+            return true
+        }
+        if isSame { offset += count }
+        return isSame
+    }
+
     @inlinable
     public mutating func data() throws(BareError) -> [UInt8] {
         let bytes = try take(try length())

@@ -3,9 +3,12 @@
 extension BareWriter {
     @inlinable
     public mutating func str(_ value: String) {
-        let utf8 = value.utf8
-        uint(UInt64(utf8.count))
-        bytes.append(contentsOf: utf8)
+        // In one piece: the bytes of a native string lie together, and those of a short one in itself.
+        var text = value
+        text.withUTF8 { utf8 in
+            uint(UInt64(utf8.count))
+            bytes.append(contentsOf: utf8)
+        }
     }
 
     @inlinable

@@ -127,7 +127,9 @@ extension ClientError {
 
     /// The sidecar's rejection of a request.
     static func rejected(code: String, message: String, request: String) -> ClientError {
-        ClientError(.kernel, message) { detail in
+        // Somebody else ended its VM, or its process lost it (process.md 9.2).
+        let isGone = message.containsBytes(of: "unknown sidecar VM")
+        return ClientError(isGone ? .disposed : .kernel, message) { detail in
             detail.code = code
             detail.errno = ErrorNumber.token(of: message) ?? ErrorNumber.name(code)
             detail.request = request

@@ -35,6 +35,7 @@ package struct FrameSplitter: Sendable {
     private static let largestKept = 2 << 20
 
     private var buffer: Room = Room(0)
+    private var lastOwner: FrameOwner?
     private var start = 0
     private var end = 0
     /// Bytes of a payload; larger ones are refused before anything is reserved for them.
@@ -105,7 +106,8 @@ package struct FrameSplitter: Sendable {
             do throws(FrameError) {
                 batch.frames.append(
                     try InboundFrame.decode(
-                        UnsafeRawBufferPointer(rebasing: buffer.bytes[first..<first + length])
+                        UnsafeRawBufferPointer(rebasing: buffer.bytes[first..<first + length]),
+                        &lastOwner
                     )
                 )
             } catch {

@@ -19,9 +19,9 @@ package struct OutgoingFrame: Sendable {
     package var size: Int { parts.reduce(0) { $0 + $1.count } }
 
     /// Writes the id into a request frame that was encoded before it had one.
-    mutating func setRequestID(_ id: Int64) {
-        guard parts.first.map({ $0.count >= FrameCodec.requestIDOffset + 8 }) == true else { return }
-        parts[0].withUnsafeMutableBytes {
+    static func setRequestID(_ id: Int64, in bytes: inout [UInt8]) {
+        guard bytes.count >= FrameCodec.requestIDOffset + 8 else { return }
+        bytes.withUnsafeMutableBytes {
             $0.storeBytes(of: id.littleEndian, toByteOffset: FrameCodec.requestIDOffset, as: Int64.self)
         }
     }
@@ -64,6 +64,8 @@ struct WriteQueue: Sendable {
     private(set) var queuedBytes = 0
     private var isClosed = false
     private(set) var expiredFrames = 0
+    /// Of the requests that were dropped at the end, the first: no byte of it and of later ones went out.
+    private(set) var firstUnsentID: Int64?
 
     var isIdle: Bool { !isWriting && !isBlocked && chunks.isEmpty && backlog.isEmpty }
     var hasBegunFrame: Bool { isWriting || frontHasBegun }
@@ -89,6 +91,21 @@ struct WriteQueue: Sendable {
                 chunks.append(part)
             }
         }
+    }
+
+    /// For a frame that finds nothing in its way: whoever has it sends it at once, without putting it in here.
+    mutating func beginDirectly(size: Int) -> Bool {
+        guard isIdle, !isClosed else { return false }
+        isWriting = true
+        queuedBytes += size
+        return true
+    }
+
+    /// All of it is gone. True when more has come in meanwhile.
+    mutating func finishDirectly(size: Int) -> Bool {
+        isWriting = false
+        queuedBytes = isClosed ? 0 : queuedBytes - size
+        return !chunks.isEmpty
     }
 
     /// Everything that waits, for one sender at a time; nil when there is nothing or somebody is at it.
@@ -164,6 +181,8 @@ struct WriteQueue: Sendable {
     }
 
     private mutating func keepOnlyBegun() {
+        let dropped = backlog.dropFirst(frontHasBegun ? 1 : 0).map(\.id) + frames.map(\.id)
+        firstUnsentID = firstUnsentID ?? dropped.first { $0 > 0 }
         backlog = frontHasBegun ? Array(backlog.prefix(1)) : []
         (chunks, frames) = ([], [])
         queuedBytes = backlog.first?.size ?? 0

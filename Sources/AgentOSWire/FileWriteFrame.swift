@@ -54,14 +54,11 @@ package struct FileWriteFrame: Sendable {
 
     /// The frame as three parts in order: head, the content's own bytes, tail. The id is 0 until it is
     /// patched.
-    package func parts(ownership: OwnershipScope, limit: Int) throws(FrameError) -> (
+    package func parts(_ owner: FrameOwner, limit: Int) throws(FrameError) -> (
         head: [UInt8], tail: [UInt8]
     ) {
-        var head = BareWriter(appendingTo: [0, 0, 0, 0])
-        head.uint(1)
-        Dialect.schema.write(to: &head)
-        head.i64(0)
-        ownership.write(to: &head)
+        var head = BareWriter()
+        FrameCodec.begin(&head, tag: 1, id: 0, owner)
         head.uint(17)
         GuestFilesystemOperation.writeFile.write(to: &head)
         head.str(path)
@@ -70,6 +67,7 @@ package struct FileWriteFrame: Sendable {
         head.bool(true)
         head.uint(UInt64(content.text.count))
         var tail = BareWriter()
+        tail.bytes.reserveCapacity(16)
         tail.optional(content.isBase64 ? RootFilesystemEntryEncoding.base64 : nil) { $1.write(to: &$0) }
         tail.bool(false)
         for _ in 0..<6 { tail.bool(false) }

@@ -52,26 +52,41 @@ package enum FrameCodec {
     /// above.
     package static func encode(
         request payload: RequestPayload,
-        _ ownership: OwnershipScope,
+        _ owner: FrameOwner,
         limit: Int
     ) throws(FrameError) -> [UInt8] {
-        guard !ownership.hasEmptyID, payload.scopeRule.allows(ownership), payload.scopeRule == .vm else {
-            let frame = RequestFrame(
-                schema: Dialect.schema,
-                requestId: 1,
-                ownership: ownership,
-                payload: payload
-            )
-            return try encode(.request(frame), limit: limit)
+        let rule = payload.scopeRule
+        if owner.hasEmptyID || !rule.allows(owner.scope) {
+            try ProtocolFrame.check(Dialect.schema, id: 1, positive: true, owner.scope, rule)
         }
+        if case .authenticate(let request) = payload, request.authToken.isEmpty { throw .emptyAuthToken }
         var writer = BareWriter()
+        begin(&writer, tag: 1, id: 1, owner)
+        payload.write(to: &writer)
+        var bytes = writer.finish()
+        try setLength(of: &bytes, extra: 0, limit: limit)
+        return bytes
+    }
+
+    /// Prefix, tag, schema, id and owner of a frame, with room for what usually follows.
+    static func begin(_ writer: inout BareWriter, tag: UInt64, id: Int64, _ owner: FrameOwner) {
         writer.bytes.reserveCapacity(usualSize)
         writer.u32(0)
-        writer.uint(1)
+        writer.uint(tag)
         Dialect.write(to: &writer)
-        writer.i64(1)
-        ownership.write(to: &writer)
-        payload.write(to: &writer)
+        writer.i64(id)
+        writer.bytes.append(contentsOf: owner.bytes)
+    }
+
+    /// The answer to a callback.
+    package static func encode(
+        answer frame: SidecarResponseFrame,
+        limit: Int
+    ) throws(FrameError) -> [UInt8] {
+        try ProtocolFrame.check(frame.schema, id: frame.requestId, positive: false, frame.ownership, .vm)
+        var writer = BareWriter(appendingTo: [0, 0, 0, 0])
+        writer.uint(5)
+        frame.write(to: &writer)
         var bytes = writer.finish()
         try setLength(of: &bytes, extra: 0, limit: limit)
         return bytes

@@ -96,21 +96,25 @@ extension ProtocolFrame {
             if case .authenticate(let request) = frame.payload, request.authToken.isEmpty {
                 throw .emptyAuthToken
             }
-        case .response(let frame):
-            try Self.check(
-                frame.schema,
-                id: frame.requestId,
-                positive: true,
-                frame.ownership,
-                frame.payload.scopeRule
-            )
-        case .event(let frame):
-            try Self.check(frame.schema, id: nil, positive: true, frame.ownership, frame.payload.scopeRule)
-        case .sidecarRequest(let frame):
-            try Self.check(frame.schema, id: frame.requestId, positive: false, frame.ownership, .vm)
+        case .response(let frame): try Self.check(frame)
+        case .event(let frame): try Self.check(frame)
+        case .sidecarRequest(let frame): try Self.check(frame)
         case .sidecarResponse(let frame):
             try Self.check(frame.schema, id: frame.requestId, positive: false, frame.ownership, .vm)
         }
+    }
+
+    static func check(_ frame: ResponseFrame) throws(FrameError) {
+        let rule = frame.payload.scopeRule
+        try check(frame.schema, id: frame.requestId, positive: true, frame.ownership, rule)
+    }
+
+    static func check(_ frame: EventFrame) throws(FrameError) {
+        try check(frame.schema, id: nil, positive: true, frame.ownership, frame.payload.scopeRule)
+    }
+
+    static func check(_ frame: SidecarRequestFrame) throws(FrameError) {
+        try check(frame.schema, id: frame.requestId, positive: false, frame.ownership, .vm)
     }
 
     static func check(

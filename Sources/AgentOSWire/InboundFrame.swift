@@ -6,9 +6,9 @@ internal import CAgentOSShims
 /// A frame from the sidecar, decoded for use: file content and process output already lie in blocks of their
 /// own.
 package enum InboundFrame: Sendable {
-    case response(id: Int64, OwnershipScope, ResponseBody)
-    case event(OwnershipScope, EventBody)
-    case callback(id: Int64, OwnershipScope, SidecarRequestPayload)
+    case response(id: Int64, FrameOwner, ResponseBody)
+    case event(FrameOwner, EventBody)
+    case callback(id: Int64, FrameOwner, SidecarRequestPayload)
     /// A frame that only a host may send.
     case unexpected(type: String)
 }
@@ -38,65 +38,103 @@ package enum EventBody: Sendable {
 }
 
 extension InboundFrame {
-    /// Decodes and validates one payload. The bytes are borrowed for the call.
     package static func decode(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
+        var last: FrameOwner?
+        return try decode(payload, &last)
+    }
+
+    /// Decodes and validates one payload. The bytes are borrowed for the call; `last` is the owner of
+    /// the stream's last frame.
+    package static func decode(
+        _ payload: UnsafeRawBufferPointer,
+        _ last: inout FrameOwner?
+    ) throws(FrameError) -> InboundFrame {
         // A sidecar answers in the form in which it was spoken to, and the library speaks BARE alone: readers of
         // the JSON form of every answer would be a part of it that nobody uses.
         if payload.first == JSONFrameCodec.firstByte {
             throw .undecodableJSON("the JSON payload form, where BARE is spoken")
         }
-        guard payload.first == 2 || payload.first == 3 else {
-            return InboundFrame(try FrameCodec.decode(bare: payload))
-        }
-        // Whatever is odd about it, the general decoder says what: one place decides what is refused, and
-        // how.
-        if let frame = try? quick(payload) { return frame }
-        return InboundFrame(try FrameCodec.decode(bare: payload))
+        if payload.first == 2 || payload.first == 3, let frame = try? quick(payload, &last) { return frame }
+        return try general(payload)
     }
 
-    private init(_ frame: ProtocolFrame) {
-        self =
-            switch frame {
-            case .response(let frame):
-                .response(id: frame.requestId, frame.ownership, .payload(frame.payload))
-            case .event(let frame): .event(frame.ownership, .payload(frame.payload))
-            case .sidecarRequest(let frame): .callback(id: frame.requestId, frame.ownership, frame.payload)
-            case .request, .sidecarResponse: .unexpected(type: frame.typeName)
-            }
+    /// Whatever is odd about a frame, this says what, as `FrameCodec` does: one place decides what is refused, and how.
+    /// Of a frame that only a host may send no more is read than its kind.
+    private static func general(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
+        try Dialect.check(payload)
+        var reader = BareReader(payload)
+        let tag = try read(&reader) { (reader) throws(BareError) in try reader.uint() }
+        switch tag {
+        case 1: return .unexpected(type: "request")
+        case 2:
+            let frame = try last(&reader) { (reader) throws(BareError) in try ResponseFrame(from: &reader) }
+            try ProtocolFrame.check(frame)
+            return .response(id: frame.requestId, FrameOwner(frame.ownership), .payload(frame.payload))
+        case 3:
+            let frame = try last(&reader) { (reader) throws(BareError) in try EventFrame(from: &reader) }
+            try ProtocolFrame.check(frame)
+            return .event(FrameOwner(frame.ownership), .payload(frame.payload))
+        case 4:
+            let frame = try last(&reader) { (reader) throws(BareError) in try SidecarRequestFrame(from: &reader) }
+            try ProtocolFrame.check(frame)
+            return .callback(id: frame.requestId, FrameOwner(frame.ownership), frame.payload)
+        case 5: return .unexpected(type: "sidecar_response")
+        default: throw .undecodable(.unknownTag(type: "ProtocolFrame", tag: tag, offset: 0))
+        }
+    }
+
+    private static func read<Part>(
+        _ reader: inout BareReader,
+        _ body: (inout BareReader) throws(BareError) -> Part
+    ) throws(FrameError) -> Part {
+        do { return try body(&reader) } catch { throw .undecodable(error) }
+    }
+
+    /// The last part: nothing may follow.
+    private static func last<Part>(
+        _ reader: inout BareReader,
+        _ body: (inout BareReader) throws(BareError) -> Part
+    ) throws(FrameError) -> Part {
+        let part = try read(&reader, body)
+        guard reader.isAtEnd else { throw .trailingBytes(reader.end - reader.offset) }
+        return part
     }
 
     /// Answers and events that are as they should be; nil leaves the frame to the general decoder.
-    private static func quick(_ payload: UnsafeRawBufferPointer) throws(BareError) -> InboundFrame? {
+    private static func quick(
+        _ payload: UnsafeRawBufferPointer,
+        _ last: inout FrameOwner?
+    ) throws(BareError) -> InboundFrame? {
         guard Dialect.begins(payload) else { return nil }
         var reader = BareReader(payload)
         reader.offset = 1 + Dialect.encodedSize
         let isResponse = payload[0] == 2
         let id: Int64 = isResponse ? try reader.i64() : 1
-        let ownership = try OwnershipScope(from: &reader)
-        guard id > 0, !ownership.hasEmptyID else { return nil }
+        let owner = try FrameOwner.read(&reader, &last)
+        guard id > 0, !owner.hasEmptyID else { return nil }
         let start = reader.offset
         let kind = try reader.uint()
         if isResponse {
-            if kind == 17, case .vm = ownership, try GuestFilesystemOperation(from: &reader) == .readFile {
+            if kind == 17, case .vm = owner.scope, try GuestFilesystemOperation(from: &reader) == .readFile {
                 guard let content = try fileContent(&reader), reader.isAtEnd else { return nil }
-                return .response(id: id, ownership, .fileContent(content))
+                return .response(id: id, owner, .fileContent(content))
             }
             reader.offset = start
             let body = try ResponsePayload(from: &reader)
-            guard reader.isAtEnd, body.scopeRule.allows(ownership) else { return nil }
-            return .response(id: id, ownership, .payload(body))
+            guard reader.isAtEnd, body.scopeRule.allows(owner.scope) else { return nil }
+            return .response(id: id, owner, .payload(body))
         }
-        if kind == 2, case .vm = ownership {
+        if kind == 2, case .vm = owner.scope {
             let process = try reader.str()
             let channel = try StreamChannel(from: &reader)
             let chunk = try reader.span()
             guard reader.isAtEnd, let block = ByteBlock.copy(chunk) else { return nil }
-            return .event(ownership, .output(processID: process, channel, block))
+            return .event(owner, .output(processID: process, channel, block))
         }
         reader.offset = start
         let body = try EventPayload(from: &reader)
-        guard reader.isAtEnd, body.scopeRule.allows(ownership) else { return nil }
-        return .event(ownership, .payload(body))
+        guard reader.isAtEnd, body.scopeRule.allows(owner.scope) else { return nil }
+        return .event(owner, .payload(body))
     }
 
     /// The members of a `guest_filesystem_result` behind its operation; nil if one is there that no read has.

@@ -116,6 +116,11 @@ extension String {
     /// Byte equality. Swift's `==` is canonical equivalence and would call `é` and `e` + U+0301 the same
     /// name.
     package func hasSameBytes(as other: String) -> Bool {
+        // Short strings hold their bytes, and copies of a long one share them.
+        typealias Representation = (UInt64, UInt64)
+        if unsafeBitCast(self, to: Representation.self) == unsafeBitCast(other, to: Representation.self) {
+            return true
+        }
         let count = utf8.count
         guard count == other.utf8.count else { return false }
         // Native strings lie in one piece, and are compared in one piece.

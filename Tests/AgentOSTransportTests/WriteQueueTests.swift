@@ -209,12 +209,57 @@ struct WriteQueueTests {
 
     @Test("an id is written where the frame's own stands")
     func requestID() throws {
-        var frame = OutgoingFrame(id: 0, parts: [try Frames.request(1), [9]])
-        frame.setRequestID(0x0102_0304_0506_0708)
+        var frame = try Frames.request(1)
+        OutgoingFrame.setRequestID(0x0102_0304_0506_0708, in: &frame)
         let wanted = try Frames.request(0x0102_0304_0506_0708)
-        #expect(frame.parts == [wanted, [9]])
-        var short = OutgoingFrame(id: 0, parts: [[1, 2, 3]])
-        short.setRequestID(7)
-        #expect(short.parts == [[1, 2, 3]])
+        #expect(frame == wanted)
+        var short: [UInt8] = [1, 2, 3]
+        OutgoingFrame.setRequestID(7, in: &short)
+        #expect(short == [1, 2, 3])
+    }
+
+    @Test("a frame goes past the queue only while nothing is in its way, and what comes meanwhile waits for it")
+    func direct() {
+        var queue = WriteQueue()
+        let first = queue.beginDirectly(size: 10)
+        #expect(first && queue.queuedBytes == 10 && queue.hasBegunFrame && !queue.isIdle)
+        let second = queue.beginDirectly(size: 10)
+        #expect(!second)
+        queue.append(OutgoingFrame(id: 2, parts: [[2, 2]]))
+        #expect(queue.take(MonotonicTime(nanoseconds: 1)) == nil)
+        let more = queue.finishDirectly(size: 10)
+        #expect(more && queue.queuedBytes == 2)
+        #expect(queue.take(MonotonicTime(nanoseconds: 1))?.chunks == [[2, 2]])
+    }
+
+    @Test("of a frame that went past the queue in part the rest is kept, and it is not taken back")
+    func directInPart() {
+        var queue = WriteQueue()
+        _ = queue.beginDirectly(size: 4)
+        let outline = WriteQueue.Outline(OutgoingFrame(id: 7, parts: [[1, 2, 3, 4]]))
+        _ = queue.finish(WriteQueue.Batch(chunks: [[1, 2, 3, 4]], frames: [outline]), sent: 1, isFull: true)
+        #expect(queue.queuedBytes == 3 && queue.isBlocked)
+        let isBack = queue.withdraw(7)
+        #expect(!isBack)
+        queue.unblock()
+        #expect(queue.take(MonotonicTime(nanoseconds: 1))?.chunks == [[2, 3, 4]])
+    }
+
+    @Test("the end tells which request was the first that did not go out")
+    func firstUnsent() {
+        var queue = WriteQueue()
+        _ = queue.beginDirectly(size: 2)
+        let outline = WriteQueue.Outline(OutgoingFrame(id: 4, parts: [[4, 4]]))
+        _ = queue.finish(WriteQueue.Batch(chunks: [[4, 4]], frames: [outline]), sent: 1, isFull: true)
+        var urgent = OutgoingFrame(id: 0, parts: [[9]])
+        urgent.isUrgent = true
+        for frame in [OutgoingFrame(id: 5, parts: [[5]]), OutgoingFrame(id: 6, parts: [[6]]), urgent] {
+            queue.append(frame)
+        }
+        #expect(queue.firstUnsentID == nil)
+        queue.close()
+        #expect(queue.firstUnsentID == 5)
+        queue.close()
+        #expect(queue.firstUnsentID == 5)
     }
 }

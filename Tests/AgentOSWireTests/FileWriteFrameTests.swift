@@ -41,7 +41,7 @@ struct FileWriteFrameTests {
         for (path, owner) in [("/f", OwnershipScope.testVM), (String(repeating: "ü", count: 300), .testVM)] {
             let content = encoded(bytes)
             let frame = FileWriteFrame(path: path, content: content)
-            let (head, tail) = try frame.parts(ownership: owner, limit: Dialect.defaultMaximumFrameSize)
+            let (head, tail) = try frame.parts(FrameOwner(owner), limit: Dialect.defaultMaximumFrameSize)
             var whole = head + content.text + tail
             let place = FrameCodec.requestIDOffset..<FrameCodec.requestIDOffset + 8
             #expect(whole[place].allSatisfy { $0 == 0 })
@@ -55,9 +55,9 @@ struct FileWriteFrameTests {
         let content = encoded(Array("some text".utf8))
         let frame = FileWriteFrame(path: "/f", content: content)
         let size = try FrameCodec.encode(request("/f", content, .testVM)).count - FrameCodec.prefixSize
-        _ = try frame.parts(ownership: .testVM, limit: size)
+        _ = try frame.parts(FrameOwner(.testVM), limit: size)
         #expect(throws: FrameError.tooLarge(size: size, limit: size - 1)) {
-            try frame.parts(ownership: .testVM, limit: size - 1)
+            try frame.parts(FrameOwner(.testVM), limit: size - 1)
         }
     }
 

@@ -38,7 +38,7 @@ struct InboundFrameTests {
     }
 
     private func content(_ frame: InboundFrame) throws -> FileContent {
-        guard case .response(7, .testVM, .fileContent(let content)) = frame else {
+        guard case .response(7, let owner, .fileContent(let content)) = frame, owner.scope == .testVM else {
             throw VectorError("\(frame)")
         }
         return content
@@ -106,11 +106,67 @@ struct InboundFrameTests {
         let event = ProcessOutputEvent(processId: "p", channel: .stderr, chunk: Array(UInt8.min...UInt8.max))
         let frame = EventFrame(schema: Dialect.schema, ownership: .testVM, payload: .processOutput(event))
         guard
-            case .event(.testVM, .output("p", .stderr, let block)) = try InboundFrame.decode(
+            case .event(let owner, .output("p", .stderr, let block)) = try InboundFrame.decode(
                 payload: try payload(.event(frame))
             )
         else { throw VectorError("no output") }
+        #expect(owner.scope == .testVM)
         #expect(block.bytes.elementsEqual(UInt8.min...UInt8.max))
+    }
+
+    @Test("each frame of a stream has its own owner, whatever the one before had")
+    func owners() throws {
+        let scopes: [OwnershipScope] = [
+            .testVM, .testVM, .testSession, .connection("c"), .testVM,
+            .vm(VmOwnership(connectionId: "c", sessionId: "s", vmId: "v2")), .testVM,
+            .vm(VmOwnership(connectionId: "cs", sessionId: "", vmId: "v")), .testVM,
+        ]
+        var last: FrameOwner?
+        for (index, scope) in scopes.enumerated() {
+            let rejection = RejectedResponse(code: "c", message: "m")
+            let frame = ResponseFrame(
+                schema: Dialect.schema,
+                requestId: Int64(index + 1),
+                ownership: scope,
+                payload: .rejected(rejection)
+            )
+            var writer = BareWriter()
+            ProtocolFrame.response(frame).write(to: &writer)
+            let payload = writer.finish()
+            if scope.ids.contains(where: { $0.value.isEmpty }) {
+                #expect(throws: FrameError.emptyOwnership(field: "session_id")) {
+                    try payload.withUnsafeBytes { try InboundFrame.decode($0, &last) }
+                }
+                continue
+            }
+            let decoded = try payload.withUnsafeBytes { try InboundFrame.decode($0, &last) }
+            guard case .response(let id, let owner, .payload(.rejected)) = decoded else {
+                throw VectorError("\(decoded)")
+            }
+            #expect(id == Int64(index + 1) && owner.scope == scope)
+            #expect(owner == FrameOwner(scope))
+        }
+    }
+
+    @Test("an owner with padded lengths is the same owner, and the next frame is read as it stands")
+    func paddedOwner() throws {
+        var last: FrameOwner?
+        for padding in [false, true, false] {
+            var writer = BareWriter()
+            writer.uint(2)
+            Dialect.schema.write(to: &writer)
+            writer.i64(3)
+            writer.uint(1)
+            if padding { writer.bytes += [0x81, 0x00] } else { writer.uint(1) }
+            writer.bytes += Array("c".utf8)
+            ResponsePayload.rejected(RejectedResponse(code: "c", message: "m")).write(to: &writer)
+            let payload = writer.finish()
+            let frame = try payload.withUnsafeBytes { try InboundFrame.decode($0, &last) }
+            guard case .response(3, let owner, .payload(.rejected(let rejection))) = frame else {
+                throw VectorError("\(frame)")
+            }
+            #expect(owner == FrameOwner(.connection("c")) && rejection.message == "m")
+        }
     }
 
     @Test("a frame that only a host may send is named, not taken", arguments: Vector.frames)

@@ -5,9 +5,9 @@ internal import AgentOSTransport
 /// Requests that are not answered in time, and processes that say nothing any more (transport.md 5).
 extension Connection {
     /// Sees to it that a timer is due no later than `nanoseconds` from now.
-    func watchDeadline(within nanoseconds: UInt64) {
+    func watchDeadline(from now: MonotonicTime, within nanoseconds: UInt64) {
         // Most requests come while a timer for an earlier one is set: one comparison.
-        let due = MonotonicTime.now.adding(nanoseconds)
+        let due = now.adding(nanoseconds)
         let mustSet = timer.withLock { timer in
             guard due < timer.due else { return false }
             timer.due = due
@@ -41,7 +41,7 @@ extension Connection {
         let silence = giveUpIfUnresponsive(now)
         let next = pending.withLock { $0.oldest?.deadline }
         let soonest = [next, silence].compactMap { $0 }.min()
-        if let soonest { watchDeadline(within: max(soonest.since(now), 1_000_000)) }
+        if let soonest { watchDeadline(from: .now, within: max(soonest.since(now), 1_000_000)) }
     }
 
     /// Gives the process up when it owes an answer, has had its time for it, and is silent (architecture

@@ -8,13 +8,13 @@ extension Connection {
         let now = MonotonicTime.now
         for frame in frames {
             switch frame {
-            case .response(let id, let ownership, let body): answered(id, ownership, body, now)
-            case .event(let ownership, let body):
-                if !router.route(body, ownership, connectionID: connectionID) {
+            case .response(let id, let owner, let body): answered(id, owner, body, now)
+            case .event(let owner, let body):
+                if !router.route(body, owner.scope, connectionID: connectionID) {
                     counters.withLock { $0.unknownEvents += 1 }
                 }
-            case .callback(let id, let ownership, let payload):
-                router.route(callback: id, ownership, payload, on: self)
+            case .callback(let id, let owner, let payload):
+                router.route(callback: id, owner.scope, payload, on: self)
             case .unexpected(let type):
                 transport?.abandon(.protocolError("unexpected inbound frame: \(type)"))
                 return
@@ -24,7 +24,7 @@ extension Connection {
 
     private func answered(
         _ id: Int64,
-        _ ownership: OwnershipScope,
+        _ owner: FrameOwner,
         _ body: ResponseBody,
         _ now: MonotonicTime
     ) {
@@ -33,20 +33,18 @@ extension Connection {
         case .unknown: counters.withLock { $0.unknownAnswers += 1 }
         case .found(let request):
             if case .payload(.authenticated(let response)) = body, request.type == "authenticate",
-                ownership == .connection(response.connectionId)
+                owner.scope == .connection(response.connectionId)
             {
                 return request.finish(.success(body))
             }
             if case .payload(.authenticated) = body, request.type == "authenticate" {
-                let text = "invalid authenticate response: owned by \(ownership.debugText)"
+                let text = "invalid authenticate response: owned by \(owner.scope.debugText)"
                 return request.finish(.failure(ClientError(.sidecar, text)))
             }
-            guard ownership == request.ownership else {
-                let error = ClientError(
-                    .sidecar,
-                    "response id \(id) used ownership \(ownership.debugText), expected \(request.ownership.debugText)"
-                )
-                return request.finish(.failure(error))
+            guard owner == request.owner || !request.accepts(body) else {
+                let expected = request.owner.scope.debugText
+                let text = "response id \(id) used ownership \(owner.scope.debugText), expected \(expected)"
+                return request.finish(.failure(ClientError(.sidecar, text)))
             }
             if case .payload(.rejected(let rejection)) = body {
                 let error = ClientError.rejected(

@@ -92,41 +92,38 @@ package final class Connection: Sendable {
     @discardableResult
     func send(
         _ payload: RequestPayload,
-        _ ownership: OwnershipScope,
+        _ owner: FrameOwner,
         limit: UInt64? = nil,
         _ finish: @escaping @Sendable (Result<ResponseBody, ClientError>) -> Void
     ) -> Int64? {
         do throws(ClientError) {
-            let bytes = try RequestEncoder.encode(payload, ownership, limit: maximumFrameSize)
-            return send([bytes], type: payload.typeName, ownership, limit: limit, finish)
+            let bytes = try RequestEncoder.encode(payload, owner, limit: maximumFrameSize)
+            let type = payload.typeName
+            let request = PendingRequest(
+                type: type,
+                expected: payload.expectedResponse,
+                owner: owner,
+                limit: limit ?? options.limits.limit(of: type),
+                finish: finish
+            )
+            return send(bytes, [], request)
         } catch {
             finish(.failure(error))
             return nil
         }
     }
 
-    @discardableResult
-    func send(
-        _ parts: [[UInt8]],
-        type: String,
-        _ ownership: OwnershipScope,
-        limit: UInt64? = nil,
-        _ finish: @escaping @Sendable (Result<ResponseBody, ClientError>) -> Void
-    ) -> Int64? {
-        let request = PendingRequest(
-            type: type,
-            ownership: ownership,
-            limit: limit ?? options.limits.limit(of: type),
-            finish: finish
-        )
-        let outcome = transport?.channel.send(parts) { id in
-            pending.withLock { $0.register(id, request, now: .now) }
+    /// Sends an encoded request, in parts or in one.
+    func send(_ head: consuming [UInt8], _ rest: [[UInt8]], _ request: PendingRequest) -> Int64? {
+        let now = MonotonicTime.now
+        let outcome = transport?.channel.send(head, rest) { id in
+            pending.withLock { $0.register(id, request, now: now) }
         }
         guard case .sent(let id) = outcome else {
-            finish(.failure(closedError()))
+            request.finish(.failure(closedError()))
             return nil
         }
-        if request.limit > 0 { watchDeadline(within: request.limit) }
+        if request.limit > 0 { watchDeadline(from: now, within: request.limit) }
         return id
     }
 
@@ -150,6 +147,14 @@ package final class Connection: Sendable {
         guard let channel = transport?.channel else { return word.wake(.done) }
         channel.finish(word)
     }
+
+    /// Reads on the calling thread, which waits for `other` too; false if somebody else reads.
+    package func read(for word: WakeWord, beside other: Int32, until deadline: MonotonicTime?) -> Bool {
+        transport?.channel.read(for: word, beside: other, until: deadline) ?? false
+    }
+
+    /// The answer that comes will be read by a thread that has read before.
+    package func expectReader() { transport?.channel.expectReader() }
 
     /// Nobody waits for the answer that comes: the I/O thread shall read it.
     package func expectWithoutWaiting() { transport?.channel.takeOverByIOThread() }
@@ -196,7 +201,8 @@ package final class Connection: Sendable {
         failing.set(failure)
         let waiting = pending.withLock { $0.close() }
         let error = Self.error(failure, prefix: "sidecar transport disconnected")
-        for request in waiting { request.finish(.failure(error)) }
+        let firstUnsent = transport?.channel.firstUnsentID ?? .max
+        for (id, request) in waiting { request.finish(.failure(id < firstUnsent ? error : closedError())) }
         router.connectionFailed(error)
         failed.set(failure)
         let scheduled = timer.withLock { timer in

@@ -78,7 +78,7 @@ final class FrameRouter: Sendable {
             ownership: ownership,
             payload: answer
         )
-        guard let bytes = try? FrameCodec.encode(.sidecarResponse(frame), limit: connection.maximumFrameSize)
+        guard let bytes = try? FrameCodec.encode(answer: frame, limit: connection.maximumFrameSize)
         else { return }
         let expires = MonotonicTime.now.adding(CallbackTimes.lastMoment(payload))
         connection.transport?.channel.sendUrgently(bytes, expires: expires)

@@ -2,13 +2,31 @@
 internal import AgentOSSystem
 internal import AgentOSWire
 
-/// A request that waits for its answer.
-struct PendingRequest: Sendable {
+/// A request that waits for its answer. An object: it is handed from one to the other several times.
+final class PendingRequest: Sendable {
     let type: String
-    let ownership: OwnershipScope
+    /// The type of the answer.
+    let expected: String
+    let owner: FrameOwner
     /// Nanoseconds from the moment at which it is the oldest; 0: no limit.
     let limit: UInt64
     let finish: @Sendable (Result<ResponseBody, ClientError>) -> Void
+
+    init(
+        type: String,
+        expected: String,
+        owner: FrameOwner,
+        limit: UInt64,
+        finish: @escaping @Sendable (Result<ResponseBody, ClientError>) -> Void
+    ) {
+        (self.type, self.expected, self.owner, self.limit, self.finish) = (type, expected, owner, limit, finish)
+    }
+
+    /// Whether an answer is of the right type, or the sidecar's refusal.
+    func accepts(_ body: ResponseBody) -> Bool {
+        if case .payload(.rejected) = body { return true }
+        return body.typeName == expected
+    }
 }
 
 /// Which requests wait for an answer. A value: no clock, no call out.
@@ -115,12 +133,13 @@ struct PendingRequests: Sendable {
     }
 
     /// Takes nothing more in, and gives out everything that waits, in order.
-    mutating func close() -> [PendingRequest] {
+    mutating func close() -> [(id: Int64, request: PendingRequest)] {
         isClosed = true
+        let first = firstID
         defer { (slots, head, waitingCount) = ([], 0, 0) }
         firstID += Int64(slots.count - head)
-        return slots[head...].compactMap { slot in
-            if case .waiting(let request) = slot { return request }
+        return slots[head...].enumerated().compactMap { index, slot in
+            if case .waiting(let request) = slot { return (first + Int64(index), request) }
             return nil
         }
     }

@@ -8,11 +8,9 @@ enum RequestEncoder {
     private static let measuredFraction = 8
 
     /// The frame, with a number that is replaced when it is sent.
-    static func encode(_ payload: RequestPayload, _ ownership: OwnershipScope, limit: Int) throws(ClientError)
-        -> [UInt8]
-    {
+    static func encode(_ payload: RequestPayload, _ owner: FrameOwner, limit: Int) throws(ClientError) -> [UInt8] {
         let bytes: [UInt8]
-        do { bytes = try FrameCodec.encode(request: payload, ownership, limit: limit) } catch {
+        do { bytes = try FrameCodec.encode(request: payload, owner, limit: limit) } catch {
             if case .tooLarge(let size, let limit) = error {
                 throw ClientError(.tooLarge, error.text) { ($0.size, $0.limit) = (size, limit) }
             }
@@ -22,7 +20,7 @@ enum RequestEncoder {
             let frame = RequestFrame(
                 schema: Dialect.schema,
                 requestId: 1,
-                ownership: ownership,
+                ownership: owner.scope,
                 payload: payload
             )
             try measure(frame, limit: limit)

@@ -9,7 +9,7 @@ extension VM {
     }
 
     func guardedLstat(_ path: String) -> Steps<GuestFilesystemStat> {
-        Steps<GuestFilesystemStat>.begin { [self] () throws(ClientError) in
+        Steps<GuestFilesystemStat>.operation("lstat", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return lstatRequest(try unresolved(path)) }
             return locate(path).then { [self] place in
@@ -21,32 +21,32 @@ extension VM {
                     return lstatRequest(place)
                 }
             }
-        }.during("lstat", path: path)
+        }
     }
 
     /// The path without links.
     package func realPath(_ path: String) -> Steps<String> {
-        Steps<String>.begin { [self] () throws(ClientError) in
+        Steps<String>.operation("realpath", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return realPathRequest(try unresolved(path)) }
             return resolve(path)
-        }.during("realpath", path: path)
+        }
     }
 
     /// The text of a link.
     package func readLink(_ path: String) -> Steps<String> {
-        Steps<String>.begin { [self] () throws(ClientError) in
+        Steps<String>.operation("readlink", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             let text = try unresolved(path)
             return guardsFiles ? refresh.then { [self] in readLinkRequest(text) } : readLinkRequest(text)
-        }.during("readlink", path: path)
+        }
     }
 
     /// Makes a link at `path` with this text. An absolute text is sent relative to the link's directory, for
     /// the sidecar's own copy of the files would follow it on the host and collide with it (hazard H4); it
     /// leads to the same place.
     package func symlink(_ text: String, at path: String) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("symlink", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             try Self.checkLinkText(text, path)
             if path.isRoot { throw ClientError.guest("EEXIST", "file already exists, symlink '/'") }
@@ -60,12 +60,12 @@ extension VM {
                     )
                 }
             }
-        }.during("symlink", path: path)
+        }
     }
 
     /// A second name for a file.
     package func link(_ existing: String, to newPath: String) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("link", path: existing) { [self] () throws(ClientError) in
             let existing = try GuestPath(writable: existing)
             let new = try GuestPath(writable: newPath)
             guard guardsFiles else {
@@ -83,7 +83,7 @@ extension VM {
                     refuseDevice(place).then { [self] in linkRequest(real.path, newPath: place) }
                 }
             }
-        }.during("link", path: existing)
+        }
     }
 
     /// Texts that end the sidecar (hazard H2).

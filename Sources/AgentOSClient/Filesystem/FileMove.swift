@@ -5,7 +5,7 @@ internal import AgentOSWire
 /// 8.2).
 extension VM {
     package func move(_ from: String, to destination: String, _ meter: ProgressMeter) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("move", path: from) { [self] () throws(ClientError) in
             let from = try GuestPath(writable: from)
             let to = try GuestPath(writable: destination)
             return prepareRename(from, to).then { [self] renaming in
@@ -20,7 +20,7 @@ extension VM {
                     resolveParent(to).then { [self] target in copyAndRemove(source, target, to, meter) }
                 }
             }
-        }.during("move", path: from)
+        }
     }
 
     private static func asksForCopy(_ error: ClientError) -> Bool {
@@ -128,11 +128,8 @@ extension VM {
         statRequest(from).then { [self] stat throws(ClientError) in
             let path = try GuestPath(from)
             try checkReadable(stat.size, path)
-            return readFileRequest(from)
-        }.then { [self] content throws(ClientError) in
-            guard case .bytes(let block) = content else {
-                throw ClientError(.sidecar, "sidecar returned no file content for \(from)")
-            }
+            return readFileRequest(from, given: from)
+        }.then { [self] block throws(ClientError) in
             let encoded = FileBytes(block.bytes).encoded
             try checkWritable(encoded, try GuestPath(to))
             return kind(of: to).then { [self] kind in

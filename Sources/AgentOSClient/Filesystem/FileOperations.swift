@@ -16,27 +16,20 @@ extension VM {
 
     /// All bytes of a file.
     package func readFile(_ path: String) -> Steps<ByteBlock> {
-        Steps<FileContent>.begin { [self] () throws(ClientError) in
+        Steps<ByteBlock>.operation("readFile", path: path) { [self, given = path] () throws(ClientError) in
             let path = try GuestPath(path)
-            guard guardsFiles else { return readFileRequest(try unresolved(path)) }
+            guard guardsFiles else { return readFileRequest(try unresolved(path), given: given) }
             return resolve(path).then { [self] real throws(ClientError) in
                 if let size = knownSize(real) {
                     try checkReadable(size, path)
-                    return readFileRequest(real)
+                    return readFileRequest(real, given: given)
                 }
                 return statRequest(real).then { [self] stat throws(ClientError) in
                     if !stat.isDirectory { try checkReadable(stat.size, path) }
-                    return readFileRequest(real)
+                    return readFileRequest(real, given: given)
                 }
             }
-        }.map { content throws(ClientError) in
-            switch content {
-            case .bytes(let block): return block
-            case .absent: throw ClientError(.sidecar, "sidecar returned no file content for \(path)")
-            case .invalidBase64:
-                throw ClientError(.sidecar, "decoding base64 file content of \(path): invalid base64")
-            }
-        }.during("readFile", path: path)
+        }
     }
 
     /// The size of a file where it can be told without asking. A read-only root is not scanned, and mounts have
@@ -62,7 +55,7 @@ extension VM {
 
     /// Creates or replaces a file. `content` was encoded at the call.
     package func writeFile(_ path: String, _ content: FileBytes) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("writeFile", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             if path.hasTrailingSlash {
                 throw ClientError.guest("EISDIR", "illegal operation on a directory, open '\(path.given)'")
@@ -78,7 +71,7 @@ extension VM {
                 guard error.detail.code != nil else { throw error }
                 return refresh.then { write }
             }
-        }.during("writeFile", path: path)
+        }
     }
 
     /// Refuses at once what cannot fit in any form, before it is copied or encoded.
@@ -113,16 +106,16 @@ extension VM {
     }
 
     func guardedStat(_ path: String) -> Steps<GuestFilesystemStat> {
-        Steps<GuestFilesystemStat>.begin { [self] () throws(ClientError) in
+        Steps<GuestFilesystemStat>.operation("stat", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return statRequest(try unresolved(path)) }
             return resolve(path).then { [self] real in statRequest(real) }
-        }.during("stat", path: path)
+        }
     }
 
     /// Whether something is there; a link to nothing is something.
     package func exists(_ path: String) -> Steps<Bool> {
-        Steps<Bool>.begin { [self] () throws(ClientError) in
+        Steps<Bool>.operation("exists", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return existsRequest(try unresolved(path)) }
             return resolve(path).map { _ in true }.recover { [self] error throws(ClientError) in
@@ -137,7 +130,7 @@ extension VM {
                 default: throw error
                 }
             }
-        }.during("exists", path: path)
+        }
     }
 
     /// The names in a directory, as a JSON array in the sidecar's order.
@@ -146,16 +139,16 @@ extension VM {
     }
 
     func guardedReadDir(_ path: String) -> Steps<[String]> {
-        Steps<[String]>.begin { [self] () throws(ClientError) in
+        Steps<[String]>.operation("readdir", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             let text = try unresolved(path)
             return guardsFiles ? refresh.then { [self] in readDirRequest(text) } : readDirRequest(text)
-        }.during("readdir", path: path)
+        }
     }
 
     /// Makes a directory. `recursive`: also its parents, and one that exists is success.
     package func makeDirectory(_ path: String, recursive: Bool) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("mkdir", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path, asksForProc: !recursive)
             if recursive, path.isRoot { return .done(()) }
             guard recursive else {
@@ -175,7 +168,7 @@ extension VM {
                     refuseDevice(real).then { [self] in makeTree(real) }
                 }
             }
-        }.during("mkdir", path: path)
+        }
     }
 
     /// A directory in the place of a device file ends the sidecar once that file was written.

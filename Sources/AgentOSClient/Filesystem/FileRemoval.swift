@@ -9,7 +9,7 @@ extension VM {
     }
 
     package func remove(_ path: String, recursive: Bool) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("delete", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             if path.isRoot {
                 throw ClientError.guest("EPERM", "operation not permitted, rmdir '/'")
@@ -29,12 +29,12 @@ extension VM {
                     }
                 }
             }
-        }.during("delete", path: path)
+        }
     }
 
     /// One file or link, or one empty directory, and nothing of the other sort.
     package func removeOne(_ path: String, directory: Bool) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("delete", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             return resolveParent(path).then { [self] target throws(ClientError) in
                 if directory { try refuseLowerDirectory(target, "remove") }
@@ -55,7 +55,7 @@ extension VM {
                     }
                 }
             }
-        }.during("delete", path: path)
+        }
     }
 
     private func removeTree(_ root: String, _ names: [String]) -> Steps<Void> {

@@ -15,7 +15,7 @@ extension VM {
 
     /// Gives a file, link or directory another path, and takes the place of a file that is there.
     package func rename(_ from: String, to destination: String) -> Steps<Void> {
-        Steps<Void>.begin { [self] () throws(ClientError) in
+        Steps<Void>.operation("rename", path: from) { [self] () throws(ClientError) in
             let from = try GuestPath(writable: from)
             let to = try GuestPath(writable: destination)
             guard guardsFiles else {
@@ -26,7 +26,7 @@ extension VM {
                 return renameRequest(source, to: target)
             }
             return prepareRename(from, to).then { [self] in renamed($0) }
-        }.during("rename", path: from)
+        }
     }
 
     func renamed(_ renaming: Renaming) -> Steps<Void> {

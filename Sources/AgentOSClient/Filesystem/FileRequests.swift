@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
 internal import AgentOSWire
 
 /// Requests on files as the wire has them, one each. Whether one is safe to send is the business of the
 /// guards.
 extension VM {
-    private func call(
+    private func call<Output: Sendable>(
         _ operation: GuestFilesystemOperation,
         _ path: String,
         recursive: Bool = false,
-        _ edit: (inout GuestFilesystemCallRequest) -> Void = { _ in }
-    ) -> Steps<GuestFilesystemResultResponse> {
+        _ edit: (inout GuestFilesystemCallRequest) -> Void = { _ in },
+        result: @escaping @Sendable (GuestFilesystemResultResponse) throws(ClientError) -> Output
+    ) -> Steps<Output> {
         var request = GuestFilesystemCallRequest(operation: operation, path: path, recursive: recursive)
         edit(&request)
-        return self.request(.guestFilesystemCall(request)) { body in
-            if case .payload(.guestFilesystemResult(let result)) = body { return result }
+        return self.request(.guestFilesystemCall(request)) { body throws(ClientError) in
+            if case .payload(.guestFilesystemResult(let answer)) = body { return try result(answer) }
             return nil
         }
     }
 
-    func existsRequest(_ path: String) -> Steps<Bool> { call(.exists, path).map { $0.exists ?? false } }
+    func existsRequest(_ path: String) -> Steps<Bool> { call(.exists, path) { $0.exists ?? false } }
 
     func statRequest(_ path: String) -> Steps<GuestFilesystemStat> { status(.stat, path) }
     /// Of a link itself.
     func lstatRequest(_ path: String) -> Steps<GuestFilesystemStat> { status(.lstat, path) }
 
     private func status(_ operation: GuestFilesystemOperation, _ path: String) -> Steps<GuestFilesystemStat> {
-        call(operation, path).map { result throws(ClientError) in
+        call(operation, path) { result throws(ClientError) in
             guard let stat = result.stat else {
                 throw ClientError(.sidecar, "\(operation.jsonName) response missing stat payload")
             }
@@ -33,10 +35,10 @@ extension VM {
         }
     }
 
-    func readDirRequest(_ path: String) -> Steps<[String]> { call(.readDir, path).map { $0.entries ?? [] } }
+    func readDirRequest(_ path: String) -> Steps<[String]> { call(.readDir, path) { $0.entries ?? [] } }
 
     func realPathRequest(_ path: String) -> Steps<String> {
-        call(.realpath, path).map { result throws(ClientError) in
+        call(.realpath, path) { result throws(ClientError) in
             guard let target = result.target else {
                 throw ClientError(.sidecar, "realpath response missing target")
             }
@@ -45,7 +47,7 @@ extension VM {
     }
 
     func readLinkRequest(_ path: String) -> Steps<String> {
-        call(.readLink, path).map { [self] result throws(ClientError) in
+        call(.readLink, path) { [self] result throws(ClientError) in
             guard let target = result.target else {
                 throw ClientError(.sidecar, "readlink response missing target")
             }
@@ -72,7 +74,7 @@ extension VM {
             return call(operation, path, recursive: recursive) { request in
                 request.destinationPath = destination
                 edit(&request)
-            }.map { _ in }
+            } result: { _ in }
         }
     }
 
@@ -94,32 +96,36 @@ extension VM {
     }
 
     func chmodRequest(_ path: String, _ mode: UInt32) -> Steps<Void> {
-        call(.chmod, path) { $0.mode = mode }.map { _ in }
+        call(.chmod, path) { $0.mode = mode } result: { _ in }
     }
 
     func chownRequest(_ path: String, uid: UInt32, gid: UInt32) -> Steps<Void> {
-        call(.chown, path) { ($0.uid, $0.gid) = (uid, gid) }.map { _ in }
+        call(.chown, path) { ($0.uid, $0.gid) = (uid, gid) } result: { _ in }
     }
 
     func utimesRequest(_ path: String, accessed: UInt64, modified: UInt64) -> Steps<Void> {
-        call(.utimes, path) { ($0.atimeMs, $0.mtimeMs) = (accessed, modified) }.map { _ in }
+        call(.utimes, path) { ($0.atimeMs, $0.mtimeMs) = (accessed, modified) } result: { _ in }
     }
 
     func truncateRequest(_ path: String, _ length: UInt64) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
             try shadow.checkWrite(path)
-            return call(.truncate, path) { $0.len = length }.map { _ in }
+            return call(.truncate, path) { $0.len = length } result: { _ in }
         }
     }
 
-    /// The content lies in a block of its own already, decoded where the frame was read.
-    func readFileRequest(_ path: String) -> Steps<FileContent> {
+    /// The content lies in a block of its own already, decoded where the frame was read. `given` is the path as the
+    /// caller has it.
+    func readFileRequest(_ path: String, given: String) -> Steps<ByteBlock> {
         let request = GuestFilesystemCallRequest(operation: .readFile, path: path, recursive: false)
-        return self.request(.guestFilesystemCall(request)) { body in
+        return self.request(.guestFilesystemCall(request)) { body throws(ClientError) in
             switch body {
-            case .fileContent(let content): content
-            case .payload(.guestFilesystemResult): .absent
-            default: nil
+            case .fileContent(.bytes(let block)): return block
+            case .fileContent(.absent), .payload(.guestFilesystemResult):
+                throw ClientError(.sidecar, "sidecar returned no file content for \(given)")
+            case .fileContent(.invalidBase64):
+                throw ClientError(.sidecar, "decoding base64 file content of \(given): invalid base64")
+            default: return nil
             }
         }
     }
@@ -134,14 +140,18 @@ extension VM {
                 let frame = FileWriteFrame(path: path, content: content)
                 let parts: (head: [UInt8], tail: [UInt8])
                 do throws(FrameError) {
-                    parts = try frame.parts(ownership: ownership, limit: connection.maximumFrameSize)
+                    parts = try frame.parts(owner, limit: connection.maximumFrameSize)
                 } catch {
                     throw ClientError(.tooLarge, error.text) { $0.errno = "EFBIG" }
                 }
                 let turn = run.begin()
                 let type = "guest_filesystem_call"
-                let id = connection.send([parts.head, content.text, parts.tail], type: type, ownership) {
-                    result in
+                let request = PendingRequest(
+                    type: type,
+                    expected: "guest_filesystem_result",
+                    owner: owner,
+                    limit: connection.options.limits.limit(of: type)
+                ) { result in
                     run.end(turn)
                     end(
                         Connection.decoded(result, type) { body in
@@ -150,6 +160,7 @@ extension VM {
                         }
                     )
                 }
+                let id = connection.send(parts.head, [content.text, parts.tail], request)
                 if let id { run.requestSent(turn, connection, id: id) }
             } catch {
                 end(.failure(error))

@@ -44,14 +44,14 @@ extension VM {
     }
 
     func walk(_ path: String, _ options: WalkOptions, _ meter: ProgressMeter) -> Steps<[WalkEntry]> {
-        Steps<[WalkEntry]>.begin { [self] () throws(ClientError) in
+        Steps<[WalkEntry]>.operation("readdirRecursive", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             let text = try unresolved(path)
             let start = guardsFiles ? refresh : .done(())
             return start.then { [self] in readDirRequest(text) }.then { [self] names in
                 FileWalk(self, options, meter, from: text, names).steps
             }
-        }.during("readdirRecursive", path: path)
+        }
     }
 }
 

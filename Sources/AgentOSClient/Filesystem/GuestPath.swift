@@ -17,10 +17,13 @@ package struct GuestPath: Sendable {
         guard path.utf8.first == UInt8(ascii: "/") else {
             throw Self.refusal(.pathNotAbsolute, "Path must be absolute: \(path)", path)
         }
-        guard Self.isNormal(path) else {
+        let findings = Findings(path)
+        guard findings.isNormal else {
             throw Self.refusal(.pathNotNormalized, "Path must be normalized: \(path)", path)
         }
-        try Self.checkBytes(path)
+        if let (errno, text) = findings.refusal(of: path) {
+            throw Self.refusal(.invalidArgument, "\(errno): \(text)", path, errno: errno)
+        }
         text = path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/") ? String(path.dropLast()) : path
     }
 
@@ -69,51 +72,61 @@ package struct GuestPath: Sendable {
     ) -> ClientError {
         ClientError(kind, text) { ($0.path, $0.errno) = (path, errno) }
     }
+}
 
-    private static func isNormal(_ path: String) -> Bool {
-        if path.utf8.count == 1 { return true }
-        var length = 0
-        var dots = 0
-        for byte in path.utf8.dropFirst() {
-            if byte == UInt8(ascii: "/") {
-                if length == 0 || length == dots && length <= 2 { return false }
-                (length, dots) = (0, 0)
-            } else {
-                length += 1
-                if byte == UInt8(ascii: ".") { dots += 1 }
-            }
-        }
-        // Nothing behind the last slash is a trailing slash.
-        return length == 0 || length != dots || length > 2
+/// What one look at the bytes of a path finds.
+private struct Findings {
+    private(set) var isNormal = true
+    private var isTooLong = false
+    /// The first byte that no path may have.
+    private var forbidden: UInt8?
+
+    init(_ path: String) {
+        var path = path
+        isTooLong = path.utf8.count > GuestPath.maximumLength
+        path.withUTF8 { look(at: $0) }
     }
 
-    private static func checkBytes(_ path: String) throws(ClientError) {
-        var component = 0
-        var isTooLong = path.utf8.count > maximumLength
-        for byte in path.utf8 {
-            if byte == 0 {
-                throw refusal(.invalidArgument, "EINVAL: path contains NUL byte", path, errno: "EINVAL")
+    private mutating func look(at path: UnsafeBufferPointer<UInt8>) {
+        var length = 0
+        var dots = 0
+        for index in path.indices.dropFirst() {
+            let byte = path[index]
+            if byte == UInt8(ascii: "/") {
+                if length == 0 { isNormal = false }
+                endComponent(length, dots)
+                (length, dots) = (0, 0)
+                continue
             }
-            if byte < 0x20 || byte == 0x7F {
-                let digits = String(byte, radix: 16)
-                let hex = digits.utf8.count == 1 ? "0" + digits : digits
-                throw refusal(
-                    .invalidArgument,
-                    "EINVAL: path contains control character byte 0x\(hex)",
-                    path,
-                    errno: "EINVAL"
-                )
-            }
-            component = byte == UInt8(ascii: "/") ? 0 : component + 1
-            if component > maximumComponent { isTooLong = true }
+            length += 1
+            if byte == UInt8(ascii: ".") { dots += 1 }
+            if byte < 0x20 || byte == 0x7F, forbidden == nil { forbidden = byte }
         }
-        if isTooLong {
-            throw refusal(
-                .invalidArgument,
-                "ENAMETOOLONG: file name too long: \(path)",
-                path,
-                errno: "ENAMETOOLONG"
-            )
+        // Nothing behind the last slash is a trailing slash.
+        endComponent(length, dots)
+    }
+
+    private mutating func endComponent(_ length: Int, _ dots: Int) {
+        if length > 0, length == dots, length <= 2 { isNormal = false }
+        if length > GuestPath.maximumComponent { isTooLong = true }
+    }
+
+    func refusal(of path: String) -> (errno: String, text: String)? {
+        if forbidden == 0 { return ("EINVAL", "path contains NUL byte") }
+        if let forbidden {
+            let digits = String(forbidden, radix: 16)
+            let hex = digits.utf8.count == 1 ? "0" + digits : digits
+            return ("EINVAL", "path contains control character byte 0x\(hex)")
         }
+        return isTooLong ? ("ENAMETOOLONG", "file name too long: \(path)") : nil
+    }
+}
+
+extension String {
+    /// Whether the path is that of a directory, or one below it.
+    func lies(atOrBelow directory: String) -> Bool {
+        let count = directory.utf8.count
+        guard utf8.count >= count, utf8.starts(with: directory.utf8) else { return false }
+        return utf8.count == count || utf8[utf8.index(utf8.startIndex, offsetBy: count)] == UInt8(ascii: "/")
     }
 }

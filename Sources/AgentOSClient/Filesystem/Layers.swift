@@ -50,7 +50,7 @@ extension VM {
 
     /// A snapshot of a writable layer, which is gone with that.
     package func seal(_ layer: Layer) -> Steps<Layer> {
-        Steps<Layer>.begin { [self] () throws(ClientError) in
+        Steps<Layer>.operation("sealLayer") { [self] () throws(ClientError) in
             try layer.beginSealing()
             return layerRequest(.sealLayer(SealLayerRequest(layerId: layer.name)), .snapshot) { response in
                 if case .layerSealed(let sealed) = response { return sealed.layerId }
@@ -59,7 +59,7 @@ extension VM {
                 if error.kind == .disposed || error.kind == .busy { layer.undoSealing() }
                 throw error
             }
-        }.during("sealLayer")
+        }
     }
 
     /// A snapshot layer from an export.

@@ -3,8 +3,11 @@
 /// Refusals that follow from where a path is mounted. Local: nothing is asked.
 extension VM {
     func mount(of path: String) -> Mount? {
-        mounts.withLock { $0 }.filter { path == $0.path || path.hasPrefix($0.path + "/") }
-            .max { $0.path.utf8.count < $1.path.utf8.count }
+        var innermost: Mount?
+        for mount in mounts.withLock({ $0 }) where path.lies(atOrBelow: mount.path) {
+            if innermost.map({ $0.path.utf8.count < mount.path.utf8.count }) ?? true { innermost = mount }
+        }
+        return innermost
     }
 
     /// The sidecar cuts the mount's path off what lies below it a second time (hazard H12): a name there that

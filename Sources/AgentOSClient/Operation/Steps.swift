@@ -26,6 +26,21 @@ package struct Steps<Output: Sendable>: Sendable {
         }
     }
 
+    /// The same as a call of the named operation: its errors, and those of its steps, say so.
+    package static func operation(
+        _ name: String,
+        path: String? = nil,
+        _ body: @escaping @Sendable () throws(ClientError) -> Steps
+    ) -> Steps {
+        Steps { run, end in
+            let named: End = { result in
+                guard case .failure(let error) = result else { return end(result) }
+                end(.failure(error.during(name, path: path)))
+            }
+            do throws(ClientError) { try body().body(run, named) } catch { named(.failure(error)) }
+        }
+    }
+
     package func then<Next>(
         _ next: @escaping @Sendable (Output) throws(ClientError) -> Steps<Next>
     ) -> Steps<Next> {
@@ -71,9 +86,7 @@ package struct Steps<Output: Sendable>: Sendable {
 
     /// Reports the errors of the steps as errors of the named operation.
     package func during(_ operation: String, path: String? = nil) -> Steps {
-        Steps { run, end in
-            body(run) { result in end(result.mapError { $0.during(operation, path: path) }) }
-        }
+        recover { error throws(ClientError) in throw error.during(operation, path: path) }
     }
 
     /// Waits for a latch, at most `nanoseconds`.

@@ -62,7 +62,7 @@ extension VM {
         let isGuarded = configuration.stdinGuard
         let pieces = StandardInput.pieces(bytes)
         try process.checkWrite(bytes.count, isInOnePiece: pieces.count == 1, guarded: isGuarded)
-        return Steps<Void>.begin { [self] () throws(ClientError) in
+        return Steps<Void>.operation("writeStdin") { [self] () throws(ClientError) in
             try process.accountWrite(bytes.count, isInOnePiece: pieces.count == 1, guarded: isGuarded)
             let isSent = Lock(false)
             let write = afterStart(process).then { [self] in
@@ -73,13 +73,13 @@ extension VM {
                 if !isSent.withLock({ $0 }) { process.takeBackWrite(bytes.count) }
                 throw error
             }
-        }.during("writeStdin")
+        }
     }
 
     /// End of file on stdin, behind all writes. A second time, or after the end: success.
     package func closeInput(of process: ProcessRecord) throws(ClientError) -> Steps<Void> {
         try check()
-        return Steps<Void>.begin { [self] in
+        return Steps<Void>.operation("closeStdin") { [self] in
             guard process.closeInput() else { return .done(()) }
             let close = afterStart(process).then { [self] in closeRequest(process) }
             return process.inputQueue.enqueue(close).recover { error throws(ClientError) in
@@ -88,7 +88,7 @@ extension VM {
                 process.reopenInput()
                 throw error
             }
-        }.during("closeStdin")
+        }
     }
 
     /// A signal, past the writes that wait. SIGKILL is repeated until the process has ended (hazard X7).

@@ -36,7 +36,7 @@ extension VM {
     package func execute(_ command: CommandLine, _ options: ProcessOptions, stdin: [UInt8]) -> Steps<
         ExecutionResult
     > {
-        Steps<ExecutionResult>.begin { [self] () throws(ClientError) in
+        Steps<ExecutionResult>.operation("exec") { [self] () throws(ClientError) in
             try check()
             if stdin.count > StandardInput.maximumWrite {
                 throw ClientError(
@@ -76,7 +76,7 @@ extension VM {
                     endedWithVM: withVM
                 )
             }
-        }.during("exec")
+        }
     }
 
     /// Sends `execute`; the record is routed to before that. Fails with the sidecar's rejection.

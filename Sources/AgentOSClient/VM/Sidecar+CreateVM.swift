@@ -71,7 +71,7 @@ extension Connection {
         Steps.begin { [self] in
             if let idle = idleSessions.take() { return .done(idle) }
             let request = OpenSessionRequest(placement: placement)
-            return requestSteps(.openSession(request), .connection(connectionID)) { body in
+            return requestSteps(.openSession(request), FrameOwner(.connection(connectionID))) { body in
                 if case .payload(.sessionOpened(let response)) = body { return response.sessionId }
                 return nil
             }
@@ -80,7 +80,9 @@ extension Connection {
 
     /// The answer is waited for whatever happens: a VM that came into being must be known, to be ended.
     func createVM(_ configuration: VMConfiguration, sessionID: String) -> Steps<VMRecord> {
-        let owner = OwnershipScope.session(SessionOwnership(connectionId: connectionID, sessionId: sessionID))
+        let owner = FrameOwner(
+            .session(SessionOwnership(connectionId: connectionID, sessionId: sessionID))
+        )
         let request = requestSteps(.createVm(configuration.createRequest), owner) {
             [router] body -> VMRecord? in
             if case .payload(.vmCreated(let response)) = body { return router.record(of: response.vmId) }

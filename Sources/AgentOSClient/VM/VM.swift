@@ -20,7 +20,7 @@ package final class VM: Sendable {
     package let connection: Connection
     let sessionID: String
     let record: VMRecord
-    let ownership: OwnershipScope
+    let owner: FrameOwner
     /// As it was created; `reconfigure` replaces parts of it.
     let configuration: VMConfiguration
     let mounts: Lock<[Mount]>
@@ -53,8 +53,8 @@ package final class VM: Sendable {
         self.configuration = configuration
         mounts = Lock(configuration.mounts)
         shadow = ShadowGuard(connection, vmID: record.vmID, isOn: sidecar.options.fileGuards)
-        ownership = .vm(
-            VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID)
+        owner = FrameOwner(
+            .vm(VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID))
         )
         // Strong until the VM is shut down or lost: weakly referred to it would pay for that at every retain.
         record.observeLoss { [self] error in lost(error) }
@@ -119,11 +119,11 @@ package final class VM: Sendable {
     func request<Output: Sendable>(
         _ payload: RequestPayload,
         limit: UInt64? = nil,
-        _ decode: @escaping @Sendable (ResponseBody) -> Output?
+        _ decode: @escaping @Sendable (ResponseBody) throws(ClientError) -> Output?
     ) -> Steps<Output> {
-        Steps.begin { [self] () throws(ClientError) in
-            try check()
-            return requestUnchecked(payload, limit: limit, decode)
+        Steps { [self] run, end in
+            do throws(ClientError) { try check() } catch { return end(.failure(error)) }
+            connection.perform(payload, owner, limit: limit, run, decode, end)
         }
     }
 
@@ -131,15 +131,6 @@ package final class VM: Sendable {
     func requestUnchecked<Output: Sendable>(
         _ payload: RequestPayload,
         limit: UInt64? = nil,
-        _ decode: @escaping @Sendable (ResponseBody) -> Output?
-    ) -> Steps<Output> {
-        connection.requestSteps(payload, ownership, limit: limit, decode).recover {
-            error throws(ClientError) in
-            // Somebody else ended it, or its process lost it (process.md 9.2).
-            guard error.kind == .kernel, error.message.containsBytes(of: "unknown sidecar VM") else {
-                throw error
-            }
-            throw ClientError(.disposed, error.message) { $0 = error.detail }
-        }
-    }
+        _ decode: @escaping @Sendable (ResponseBody) throws(ClientError) -> Output?
+    ) -> Steps<Output> { connection.requestSteps(payload, owner, limit: limit, decode) }
 }

@@ -247,7 +247,7 @@ package struct VMConfiguration: Sendable {
         _ ownership: OwnershipScope,
         _ limit: Int
     ) throws(ClientError) {
-        do { _ = try RequestEncoder.encode(payload, ownership, limit: limit) } catch {
+        do { _ = try RequestEncoder.encode(payload, FrameOwner(ownership), limit: limit) } catch {
             guard error.kind == .tooLarge else { throw error }
             throw ClientError(.tooLarge, "\(part): \(error.message)") { detail in
                 (detail.size, detail.limit) = (error.detail.size, error.detail.limit)

@@ -36,10 +36,11 @@ enum Arguments {
     ) throws(ClientError) -> String {
         guard let pointer else { throw .invalid("\(name): must not be NULL") }
         let bytes = try textBytes(pointer, length, name)
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        let octets = bytes.assumingMemoryBound(to: UInt8.self)
+        guard octets.isEmpty || aos_shim_is_utf8(octets.baseAddress, octets.count) != 0 else {
             throw .invalid("\(name): not valid UTF-8 at byte \(firstInvalidByte(bytes))")
         }
-        return text
+        return String(decoding: octets, as: UTF8.self)
     }
 
     /// NULL: absent.

@@ -45,7 +45,12 @@ struct PendingRequestsTests {
     }
 
     private func request(_ id: Int64, limit: UInt64) -> PendingRequest {
-        PendingRequest(type: "t\(id)", ownership: .connection("c"), limit: limit) { _ in }
+        PendingRequest(
+            type: "t\(id)",
+            expected: "e\(id)",
+            owner: FrameOwner(.connection("c")),
+            limit: limit
+        ) { _ in }
     }
 
     @Test("it does what a dictionary does, in 100,000 random steps", arguments: 0..<2 as Range<UInt64>)
@@ -145,8 +150,8 @@ struct PendingRequestsTests {
         let time = MonotonicTime(nanoseconds: 1)
         let results = [2, 1, 1, 3, 2].map { pending.register($0, request($0, limit: 0), now: time) }
         #expect(results == [false, true, false, false, true])
-        let closed = pending.close().map(\.type)
-        #expect(closed == ["t1", "t2"])
+        let closed = pending.close().map { "\($0.id) \($0.request.type)" }
+        #expect(closed == ["1 t1", "2 t2"])
         let late = pending.register(3, request(3, limit: 0), now: time)
         #expect(!late && pending.isClosed && pending.isEmpty)
         #expect(pending.oldest == nil && pending.owed == nil)
