@@ -117,15 +117,17 @@ package enum SystemCall {
         _ = aos_shim_poll_one(fd, wait)
     }
 
-    /// Which of two descriptors can be read; neither when the time is over or a signal came. ppoll(2)
+    /// Which of the descriptors can be read; none when the time is over or a signal came. The third may be left out.
+    /// ppoll(2)
     package static func waitReadable(
         _ first: Int32,
-        or second: Int32,
+        _ second: Int32,
+        _ third: Int32?,
         until deadline: MonotonicTime?
-    ) -> (first: Bool, second: Bool) {
+    ) -> (first: Bool, second: Bool, third: Bool) {
         let wait = deadline.map { Int64(min($0.since(.now), UInt64(Int64.max / 2))) } ?? -1
-        let ready = aos_shim_poll_two(first, second, wait)
-        return ready > 0 ? (ready & 1 != 0, ready & 2 != 0) : (false, false)
+        let ready = max(aos_shim_poll_three(first, second, third ?? -1, wait), 0)
+        return (ready & 1 != 0, ready & 2 != 0, ready & 4 != 0)
     }
 
     /// shutdown(2) of the writing half: the peer sees end of file, we go on reading.

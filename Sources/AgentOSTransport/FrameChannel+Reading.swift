@@ -32,14 +32,24 @@ extension FrameChannel {
         }
     }
 
-    /// True when the word is done or the time is over, false when the channel has ended.
-    private func readUntil(_ word: WakeWord, _ deadline: MonotonicTime?) -> Bool {
+    /// For a thread that waits for something else as well: reads the channel, if nobody else does, until `word` is
+    /// done, `other` can be read, or the time is over. False when somebody else reads, or the channel has ended.
+    package func read(for word: WakeWord, beside other: Int32, until deadline: MonotonicTime?) -> Bool {
+        guard case .read(let disarm)? = role.withLock({ $0.enterIfFree(word) }) else { return false }
+        if disarm, let watch = watches.withLock({ $0.input }) { Reactor.current.change(watch, []) }
+        let isOver = ThreadRole.asReader { readUntil(word, deadline, beside: other) }
+        leave()
+        return isOver
+    }
+
+    /// True when the word is done, `other` can be read, or the time is over; false when the channel has ended.
+    private func readUntil(_ word: WakeWord, _ deadline: MonotonicTime?, beside other: Int32? = nil) -> Bool {
         while true {
             if word.isDone { return true }
-            let ready = SystemCall.waitReadable(input.number, or: interrupt.number, until: deadline)
+            let ready = SystemCall.waitReadable(input.number, interrupt.number, other, until: deadline)
             if ready.second { SystemCall.clearEvent(interrupt.number) }
             if ready.first, !readOnce() { return false }
-            if word.isDone { return true }
+            if ready.third || word.isDone { return true }
             if let deadline, deadline <= .now { return true }
         }
     }
@@ -66,6 +76,10 @@ extension FrameChannel {
     package func takeOverByIOThread() {
         if role.withLock({ $0.arm() }) { armInput() }
     }
+
+    /// An answer is on its way to somebody who has read for himself before, and will again: the I/O thread has a look
+    /// in a while whether he does.
+    package func expectReader() { goOn(role.withLock { $0.expectReader() }) }
 
     private func armInput() {
         if let watch = watches.withLock({ $0.input }) { Reactor.current.change(watch, .readable) }

@@ -88,23 +88,60 @@ package final class FrameChannel: Sendable {
         case closed
     }
 
-    /// Numbers a request frame, registers it, and sends it or leaves it to be sent, all in one order.
+    /// Numbers a request frame, registers it, and sends it or leaves it to be sent, all in one order. What follows
+    /// its head in `rest` is not copied.
     ///
     /// `register` runs under the lock that orders frames: it may refuse, and must not call out.
-    package func send(_ parts: [[UInt8]], register: (Int64) -> Bool) -> SendOutcome {
-        let id: Int64? = outgoing.withLock { outgoing in
+    package func send(
+        _ head: consuming [UInt8],
+        _ rest: [[UInt8]] = [],
+        register: (Int64) -> Bool
+    ) -> SendOutcome {
+        var bytes = head
+        let accepted = outgoing.withLock { outgoing -> (id: Int64, isDirect: Bool)? in
             guard !outgoing.isClosed, register(outgoing.nextID) else { return nil }
             let id = outgoing.nextID
             outgoing.nextID += 1
-            var frame = OutgoingFrame(id: id, parts: parts)
-            frame.setRequestID(id)
-            outgoing.queue.append(frame)
-            return id
+            OutgoingFrame.setRequestID(id, in: &bytes)
+            if rest.isEmpty, outgoing.queue.beginDirectly(size: bytes.count) { return (id, true) }
+            outgoing.queue.append(OutgoingFrame(id: id, parts: [bytes] + rest))
+            return (id, false)
         }
-        guard let id else { return .closed }
-        flush()
-        return .sent(id: id)
+        guard let accepted else { return .closed }
+        if accepted.isDirect { sendDirectly(accepted.id, bytes) } else { flush() }
+        return .sent(id: accepted.id)
     }
+
+    /// The usual case, one small frame and a socket that takes it: without a queue.
+    private func sendDirectly(_ id: Int64, _ bytes: [UInt8]) {
+        var sent = 0
+        var failure: SystemError?
+        do throws(SystemError) {
+            sent = try bytes.withUnsafeBytesTyped { (bytes) throws(SystemError) in
+                try SystemCall.send(output.number, bytes)
+            }
+        } catch {
+            if error != .wouldBlock { failure = error }
+        }
+        guard sent == bytes.count else {
+            let frame = WriteQueue.Outline(OutgoingFrame(id: id, parts: [bytes]))
+            return stopped(WriteQueue.Batch(chunks: [bytes], frames: [frame]), sent: sent, failure)
+        }
+        let (more, isClosed) = outgoing.withLock { outgoing in
+            (outgoing.queue.finishDirectly(size: sent), outgoing.isClosed)
+        }
+        if more { flush() } else if isClosed { endWritingIfIdle() }
+    }
+
+    /// The socket is full, or broken.
+    private func stopped(_ batch: WriteQueue.Batch, sent: Int, _ failure: SystemError?) {
+        _ = outgoing.withLock { $0.queue.finish(batch, sent: sent, isFull: true) }
+        if let failure { return writingFailed(failure) }
+        if let watch = watches.withLock({ $0.output }) { Reactor.current.change(watch, .writable) }
+    }
+
+    /// Of the requests that the end found unsent, the first: later ones were not sent either.
+    package var firstUnsentID: Int64? { outgoing.withLock { $0.queue.firstUnsentID } }
 
     /// Sends an answer to a callback, in front of requests; not at all after `expires`.
     package func sendUrgently(_ bytes: [UInt8], expires: MonotonicTime?) {
@@ -142,15 +179,10 @@ package final class FrameChannel: Sendable {
                     if error == .wouldBlock { isFull = true } else { failure = error }
                 }
             }
-            let more = outgoing.withLock {
-                $0.queue.finish(batch, sent: sent, isFull: isFull || failure != nil)
+            if isFull || failure != nil { return stopped(batch, sent: sent, failure) }
+            if !outgoing.withLock({ $0.queue.finish(batch, sent: sent, isFull: false) }) {
+                return endWritingIfIdle()
             }
-            if let failure { return writingFailed(failure) }
-            if isFull {
-                if let watch = watches.withLock({ $0.output }) { Reactor.current.change(watch, .writable) }
-                return
-            }
-            if !more { return endWritingIfIdle() }
         }
     }
 

@@ -58,6 +58,18 @@ struct ReaderRole: Sendable {
         return take(word)
     }
 
+    /// The same for who does not wait for others: nil when somebody reads.
+    mutating func enterIfFree(_ word: WakeWord) -> Entry? {
+        guard case .nobody = holder else { return nil }
+        return take(word)
+    }
+
+    /// Somebody will come to read soon. Unless he does, the I/O thread takes over at the next look.
+    mutating func expectReader() -> Succession {
+        guard case .nobody = holder, !isArmed, dueTick == nil else { return .nothing }
+        return .tick(nextTick())
+    }
+
     private mutating func take(_ word: WakeWord) -> Entry {
         holder = .waiter(word)
         hasBeenReadSinceTick = true

@@ -71,12 +71,13 @@ int aos_shim_poll_one(int fd, int64_t timeout_ns) {
   return ppoll(&entry, 1, timeout_ns < 0 ? NULL : &limit, NULL);
 }
 
-int aos_shim_poll_two(int first, int second, int64_t timeout_ns) {
-  struct pollfd entries[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+int aos_shim_poll_three(int first, int second, int third, int64_t timeout_ns) {
+  struct pollfd entries[3] = {
+      {.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}, {.fd = third, .events = POLLIN}};
   struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
-  int count = ppoll(entries, 2, timeout_ns < 0 ? NULL : &limit, NULL);
+  int count = ppoll(entries, third < 0 ? 2 : 3, timeout_ns < 0 ? NULL : &limit, NULL);
   if (count <= 0) return count;
-  return (entries[0].revents ? 1 : 0) | (entries[1].revents ? 2 : 0);
+  return (entries[0].revents ? 1 : 0) | (entries[1].revents ? 2 : 0) | (entries[2].revents ? 4 : 0);
 }
 
 int aos_shim_lock_file(const char *path, int create) {

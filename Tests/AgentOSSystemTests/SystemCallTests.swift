@@ -94,21 +94,24 @@ struct SystemCallTests {
     func events() throws {
         let event = try SystemCall.eventDescriptor()
         let other = try SystemCall.eventDescriptor()
-        func ready() -> (first: Bool, second: Bool) {
-            SystemCall.waitReadable(event.number, or: other.number, until: .now)
+        let third = try SystemCall.eventDescriptor()
+        func ready(_ last: Int32?) -> (first: Bool, second: Bool, third: Bool) {
+            SystemCall.waitReadable(event.number, other.number, last, until: .now)
         }
-        #expect(ready() == (false, false))
+        #expect(ready(third.number) == (false, false, false))
         SystemCall.signalEvent(event.number)
         SystemCall.signalEvent(event.number)
-        #expect(ready() == (true, false))
+        #expect(ready(third.number) == (true, false, false))
         SystemCall.signalEvent(other.number)
-        #expect(ready() == (true, true))
+        SystemCall.signalEvent(third.number)
+        #expect(ready(third.number) == (true, true, true))
+        #expect(ready(nil) == (true, true, false))
         SystemCall.clearEvent(event.number)
-        #expect(ready() == (false, true))
+        #expect(ready(third.number) == (false, true, true))
         SystemCall.clearEvent(other.number)
         // There is nothing to clear: it returns all the same.
         SystemCall.clearEvent(other.number)
-        #expect(ready() == (false, false))
+        #expect(ready(nil) == (false, false, false))
     }
 
     @Test("a wait ends with its time or with the event, whichever comes first")
@@ -119,8 +122,8 @@ struct SystemCallTests {
         #expect(MonotonicTime.now.since(before) >= 20_000_000)
         try NamedThread.start("aos-signal") { SystemCall.signalEvent(event.number) }
         SystemCall.waitReadable(event.number, until: nil)
-        let both = SystemCall.waitReadable(event.number, or: event.number, until: before.adding(.max))
-        #expect(both == (true, true))
+        let both = SystemCall.waitReadable(event.number, event.number, nil, until: before.adding(.max))
+        #expect(both == (true, true, false))
     }
 
     @Test("a signal interrupts no reading: bytes are waited for, and none is lost")

@@ -99,7 +99,7 @@ struct FrameChannelTests {
             if index == 8 { return Self.echo(input, output) }
             for round in 0..<2500 {
                 let word = WakeWord()
-                let outcome = channel.send([request]) { id in
+                let outcome = channel.send(request) { id in
                     receiver.state.withLock { $0.waiting[id] = word }
                     return true
                 }
@@ -196,7 +196,7 @@ struct FrameChannelTests {
         }
         var ids: [Int64] = []
         for _ in 0..<20 {
-            if case .sent(let id) = channel.send([large], register: { _ in true }) { ids.append(id) }
+            if case .sent(let id) = channel.send(large, register: { _ in true }) { ids.append(id) }
         }
         #expect(ids == Array(1...20))
         #expect(channel.queuedBytes > 0)
@@ -237,7 +237,7 @@ struct FrameChannelTests {
         let pipe = try pipe()
         let request = try Frames.request()
         func sent(_ accept: Bool) -> Int64? {
-            if case .sent(let id) = pipe.channel.send([request], register: { _ in accept }) { return id }
+            if case .sent(let id) = pipe.channel.send(request, register: { _ in accept }) { return id }
             return nil
         }
         #expect(sent(false) == nil)
@@ -255,11 +255,11 @@ struct FrameChannelTests {
         shutdown(pipe.input.number, Int32(SHUT_RD))
         #expect(
             Parallel.waits {
-                _ = pipe.channel.send([request]) { _ in true }
+                _ = pipe.channel.send(request) { _ in true }
                 return pipe.receiver.state.withLock { !$0.writeErrors.isEmpty }
             }
         )
-        _ = pipe.channel.send([request]) { _ in true }
+        _ = pipe.channel.send(request) { _ in true }
         #expect(pipe.receiver.state.withLock { $0.writeErrors } == [SystemError(EPIPE)])
         pipe.channel.stop()
     }

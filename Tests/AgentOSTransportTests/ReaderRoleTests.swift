@@ -13,6 +13,10 @@ struct ReaderRoleTests {
         }
     }
 
+    private func ifFree(_ role: inout ReaderRole, _ word: WakeWord) -> String {
+        role.enterIfFree(word).map { text($0) } ?? "no"
+    }
+
     /// What a succession says, with the waiters by their numbers.
     private func text(_ succession: ReaderRole.Succession, _ words: [WakeWord]) -> String {
         switch succession {
@@ -45,6 +49,43 @@ struct ReaderRoleTests {
         // A tick is due already.
         #expect(text(role.enter(words[0])) == "read")
         #expect(text(role.leave(), words) == "nothing")
+    }
+
+    @Test("who also waits for something else reads only where nobody does, and never queues")
+    func ifFree() {
+        var role = ReaderRole()
+        let words = (0..<3).map { _ in WakeWord() }
+        _ = role.arm()
+        #expect(ifFree(&role, words[0]) == "read, disarm")
+        #expect(role.readingWaiter === words[0])
+        #expect(ifFree(&role, words[1]) == "no")
+        #expect(text(role.enter(words[2])) == "sleep")
+        #expect(text(role.leave(), words) == "to 2")
+        #expect(text(role.leave(), words) == "tick 1")
+        let enters = role.enterAsIOThread()
+        #expect(enters)
+        #expect(ifFree(&role, words[1]) == "no")
+    }
+
+    @Test("for a reader who is expected one look is due, after which the I/O thread takes over")
+    func expected() throws {
+        var role = ReaderRole()
+        let word = WakeWord()
+        let first = role.expectReader()
+        #expect(text(first, []) == "tick 1")
+        // It stands for what comes after it, too.
+        #expect(text(role.expectReader(), []) == "nothing")
+        guard case .tick(let tick) = first else { return }
+        // He came: the next look is for those that follow.
+        #expect(ifFree(&role, word) == "read")
+        #expect(text(role.expectReader(), [word]) == "nothing")
+        #expect(text(role.leave(), [word]) == "nothing")
+        let second = role.tick(tick.number)
+        #expect(text(second, []) == "tick 1")
+        guard case .tick(let again) = second else { return }
+        // He did not come again.
+        #expect(text(role.tick(again.number), []) == "arm")
+        #expect(text(role.expectReader(), []) == "nothing")
     }
 
     @Test("the I/O thread reads when nobody else does, and hands over to one who came meanwhile")

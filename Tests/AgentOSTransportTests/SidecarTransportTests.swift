@@ -109,7 +109,7 @@ struct SidecarTransportTests {
     func roundTrip() throws {
         let (transport, receiver) = try peer("[]")
         let request = try Frames.request()
-        _ = transport.channel.send([request]) { _ in true }
+        _ = transport.channel.send(request) { _ in true }
         #expect(Parallel.waits { receiver.state.withLock { !$0.frames.isEmpty } })
         guard case .response(1, _, .payload(.authenticated)) = receiver.state.withLock({ $0.frames[0] })
         else {

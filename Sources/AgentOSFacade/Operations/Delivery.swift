@@ -26,20 +26,17 @@ struct Submission: Sendable {
         guard given.struct_size >= size else {
             throw .invalid("completion.struct_size: expected \(size) or more, found \(given.struct_size)")
         }
-        let callback = HostCallback(given)
         do throws(ClientError) {
-            delivery = try Self.delivery(given, callback)
+            delivery = try Self.delivery(given)
         } catch {
-            callback.drop()
+            given.drop?(given.user_data)
             throw error
         }
         tag = given.tag
         deadline = given.deadline_ns
     }
 
-    private static func delivery(_ given: aos_completion, _ callback: HostCallback) throws(ClientError)
-        -> Delivery
-    {
+    private static func delivery(_ given: aos_completion) throws(ClientError) -> Delivery {
         switch given.deliver {
         case AOS_DELIVER_WAIT, AOS_DELIVER_QUEUE, AOS_DELIVER_NONE:
             if given.fn != nil || given.shaped_fn != nil || given.shape != nil || given.drop != nil
@@ -52,6 +49,7 @@ struct Submission: Sendable {
             if given.deliver == AOS_DELIVER_QUEUE { return .queue(try Handles.queue(given.queue)) }
             return given.deliver == AOS_DELIVER_WAIT ? .wait : .none
         case AOS_DELIVER_CALL, AOS_DELIVER_THREAD:
+            let callback = HostCallback(given)
             try callback.check()
             return given.deliver == AOS_DELIVER_CALL
                 ? .call(try Handles.queue(given.queue), callback) : .thread(callback)

@@ -25,7 +25,7 @@ final class Operation: Sendable {
     let tag: UInt64
     let run: StepRun = StepRun()
     /// What a waiter may read on meanwhile.
-    private let connection: Connection?
+    let connection: Connection?
     private let identifier: Atomic<UInt64> = Atomic(0)
     private let objectID: Atomic<UInt64> = Atomic(0)
     private let state: Lock<State> = Lock(State())
@@ -91,6 +91,9 @@ final class Operation: Sendable {
 
     func cancel() { run.interrupt(.cancelled) }
 
+    /// Whether the thread that takes the events reads the connection meanwhile.
+    var isReadByHost: Bool { queueIfAny?.isReadByHost ?? false }
+
     // MARK: Publishing
 
     func emit(_ record: EventRecord) { publish(record) }
@@ -118,20 +121,30 @@ final class Operation: Sendable {
             }
         let outcome = state.withLock {
             state -> (
-                waiters: [WakeWord], schedule: Bool, timer: InterruptionTimer?, atEnd: (@Sendable () -> Void)?
+                waiters: [WakeWord], isOurs: Bool, timer: InterruptionTimer?, atEnd: (@Sendable () -> Void)?
             )? in
             guard !state.isComplete else { return nil }
             state.lastSequence += 1
             record.sequence = state.lastSequence
             state.isComplete = record.isLast
-            if keeps { state.pending.append(record) } else { state.outbox.append(record) }
-            defer {
-                state.waiters = []
-                if keeps { state.isScheduled = true }
-                if record.isLast { (state.timer, state.atEnd) = (nil, nil) }
+            let isOurs: Bool
+            if keeps {
+                state.pending.append(record)
+                isOurs = !state.isScheduled
+                state.isScheduled = true
+            } else {
+                // Two threads may publish at once, a loss and an end for instance: who comes second leaves its event
+                // to the first.
+                isOurs = !state.isPosting
+                state.isPosting = true
+                if !isOurs { state.outbox.append(record) }
             }
             let isLast = record.isLast
-            return (state.waiters, !state.isScheduled, isLast ? state.timer : nil, isLast ? state.atEnd : nil)
+            defer {
+                state.waiters = []
+                if isLast { (state.timer, state.atEnd) = (nil, nil) }
+            }
+            return (state.waiters, isOurs, isLast ? state.timer : nil, isLast ? state.atEnd : nil)
         }
         guard let outcome else { return }
         if record.isLast {
@@ -141,29 +154,27 @@ final class Operation: Sendable {
         }
         switch delivery {
         case .wait: for word in outcome.waiters { wake(word) }
-        case .thread: if outcome.schedule { CallbackThreads.current.schedule(self) }
-        case .queue, .call, .none: post()
+        case .thread: if outcome.isOurs { CallbackThreads.current.schedule(self) }
+        case .queue, .call, .none: if outcome.isOurs { post(record) }
         }
     }
 
-    /// Two threads may publish at once, a loss and an end for instance: who comes second leaves its event to
-    /// the first.
-    private func post() {
-        let isOurs = state.withLock { state in
-            defer { state.isPosting = true }
-            return !state.isPosting
-        }
-        guard isOurs else { return }
-        while let record = state.withLock({ state -> EventRecord? in
-            let next = state.outbox.popFirst()
-            if next == nil { state.isPosting = false }
-            return next
-        }) {
+    /// Posts an event, and after it what others have left meanwhile.
+    private func post(_ first: EventRecord) {
+        var next: EventRecord? = first
+        while let record = next {
             switch delivery {
             case .queue(let queue): queue.post(self, record)
             case .call(let queue, _): queue.postCall(self, record)
             case .none: record.credit?.giveBack()
             case .wait, .thread: break
+            }
+            // Behind the last one nothing comes.
+            if record.isLast { return }
+            next = state.withLock { state in
+                let next = state.outbox.popFirst()
+                if next == nil { state.isPosting = false }
+                return next
             }
         }
     }

@@ -126,7 +126,7 @@ final class ShellAttachment: OutputConsumer {
             if isStopped { return .failure(.cancelled) }
             if let end { return Self.outcome(end) }
             if let failure { return .failure(failure) }
-            let ready = SystemCall.waitReadable(bell.number, or: isWriting ? -1 : input, until: nil)
+            let ready = SystemCall.waitReadable(bell.number, isWriting ? -1 : input, nil, until: nil)
             if ready.first { SystemCall.drainEvent(bell.number) }
             if ready.second { input = read(input) }
         }

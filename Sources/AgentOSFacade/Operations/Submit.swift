@@ -81,7 +81,7 @@ struct Prepared<Output: Sendable> {
     /// The asynchronous form: begins it for an operation that was accepted.
     func begin(_ operation: Operation, _ record: @escaping @Sendable (Output) -> EventRecord) {
         steps.run(operation.run) { result in operation.complete(result, record) }
-        connection?.expectWithoutWaiting()
+        if operation.isReadByHost { connection?.expectReader() } else { connection?.expectWithoutWaiting() }
     }
 
     /// The blocking form: does it and waits for the end.

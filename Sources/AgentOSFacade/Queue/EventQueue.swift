@@ -24,6 +24,25 @@ package final class EventQueue: Sendable {
         /// Threads that wait beside items that are not theirs to take.
         var sleepers: [WakeWord] = []
         var isClosed = false
+        /// The connection of all operations that are not over; nil when they have several.
+        var connection: Connection?
+        /// Of the thread that reads that connection while it waits here.
+        var reader: WakeWord?
+        /// Items of that thread's own, which the bell was not told of: it takes them as soon as it is back.
+        var unrung: Int32 = 0
+        /// Whether the host has waited here so that it read, if nobody else did.
+        var isReadByHost = false
+
+        mutating func operationIsOver() {
+            outstanding -= 1
+            if outstanding == 0 { connection = nil }
+        }
+
+        /// What the bell is to be told when `count` items were taken out.
+        mutating func taken(_ count: Int) -> Int32 {
+            defer { unrung = 0 }
+            return unrung - Int32(count)
+        }
     }
 
     /// A wake cannot be seen while the descriptor is readable anyway: then it is looked for this often.
@@ -59,6 +78,11 @@ package final class EventQueue: Sendable {
     func reserve(_ operation: Operation) -> Bool {
         state.withLock { state in
             guard !state.isClosed, state.outstanding < capacity else { return false }
+            if state.outstanding == 0 {
+                state.connection = operation.connection
+            } else if state.connection !== operation.connection {
+                state.connection = nil
+            }
             state.outstanding += 1
             if case .call = operation.delivery {
                 state.callOperations[ObjectIdentifier(operation)] = operation
@@ -69,52 +93,81 @@ package final class EventQueue: Sendable {
 
     func forget(_ operation: Operation) {
         state.withLock { state in
-            state.outstanding -= 1
+            state.operationIsOver()
             state.callOperations[ObjectIdentifier(operation)] = nil
         }
     }
 
     func post(_ operation: Operation, _ record: EventRecord) {
-        let isIn = state.withLock { state in
-            guard !state.isClosed else { return false }
+        announce { state in
             state.events.append(Item(operation: operation, record: record))
             return true
         }
-        if isIn { announce() }
     }
 
     func postCall(_ operation: Operation, _ record: EventRecord) {
-        let isIn = state.withLock { state in
-            guard !state.isClosed, state.callOperations[ObjectIdentifier(operation)] != nil else {
-                return false
-            }
+        announce { state in
+            guard state.callOperations[ObjectIdentifier(operation)] != nil else { return false }
             state.calls.append(Item(operation: operation, record: record))
             return true
         }
-        if isIn { announce() }
     }
 
-    private func announce() {
-        aos_shim_doorbell_add(bell, 1)
+    /// Puts something in, and tells whoever waits for it.
+    private func announce(_ add: (inout State) -> Bool) {
+        let (isIn, reader) = state.withLock { state -> (Bool, WakeWord?) in
+            guard !state.isClosed, add(&state) else { return (false, nil) }
+            guard let reader = state.reader, reader.isOfThisThread else { return (true, nil) }
+            state.unrung += 1
+            return (true, reader)
+        }
+        guard isIn else { return }
+        if let reader { reader.wake(.done) } else { aos_shim_doorbell_add(bell, 1) }
         wakeSleepers()
     }
 
     private func wakeSleepers() {
-        let sleepers = state.withLock { state in
+        let sleepers = state.withLock { state -> [WakeWord] in
+            guard !state.sleepers.isEmpty else { return [] }
             defer { state.sleepers = [] }
             return state.sleepers
         }
         for word in sleepers { word.wake(.done) }
     }
 
+    var isReadByHost: Bool { state.withLock { $0.isReadByHost } }
+
     // MARK: Taking
 
     /// Waits for something, and says whether to look again: not after a wake, nor when the time is over.
     private func sleep(until deadline: MonotonicTime?) -> Bool {
         if aos_shim_doorbell_take_wake(bell) != 0 { return false }
-        if let deadline, deadline <= .now { return false }
-        SystemCall.waitReadable(descriptor, until: deadline)
+        if let deadline, deadline <= .now {
+            // Whoever looks only when the descriptor says so does not read.
+            state.withLock { $0.isReadByHost = false }
+            return false
+        }
+        if !readMeanwhile(until: deadline) { SystemCall.waitReadable(descriptor, until: deadline) }
         return true
+    }
+
+    /// Waits as the reader of the connection on which everything will come: without a thread between. False when that
+    /// cannot be.
+    private func readMeanwhile(until deadline: MonotonicTime?) -> Bool {
+        let word = WakeWord()
+        let connection = state.withLock { state -> Connection? in
+            guard state.reader == nil, let connection = state.connection else { return nil }
+            // What has come in since the last look is not waited for.
+            if !state.events.isEmpty || !state.calls.isEmpty { word.wake(.done) }
+            (state.reader, state.isReadByHost) = (word, true)
+            return connection
+        }
+        guard let connection else { return false }
+        defer { state.withLock { $0.reader = nil } }
+        if connection.read(for: word, beside: descriptor, until: deadline) { return true }
+        // Somebody else reads. When that is over, the I/O thread shall at once.
+        connection.expectWithoutWaiting()
+        return word.isDone
     }
 
     /// The same while the descriptor is readable for what is not to be taken here.
@@ -134,18 +187,18 @@ package final class EventQueue: Sendable {
         operation: Operation, record: EventRecord
     )] {
         while true {
-            let (items, hasCalls) = state.withLock { state -> ([Item], Bool) in
+            let (items, hasCalls, change) = state.withLock { state -> ([Item], Bool, Int32) in
                 let items = state.events.removeFirst(count)
-                for item in items where item.record.isLast { state.outstanding -= 1 }
-                return (items, !state.calls.isEmpty)
+                for item in items where item.record.isLast { state.operationIsOver() }
+                return (items, !state.calls.isEmpty, state.taken(items.count))
             }
-            if !items.isEmpty {
-                aos_shim_doorbell_add(bell, -Int32(items.count))
-                return items.map { ($0.operation, $0.record) }
-            }
+            tellBell(change)
+            if !items.isEmpty { return items.map { ($0.operation, $0.record) } }
             if !(hasCalls ? sleepBesideOthers(until: deadline) : sleep(until: deadline)) { return [] }
         }
     }
+
+    private func tellBell(_ change: Int32) { if change != 0 { aos_shim_doorbell_add(bell, change) } }
 
     /// Runs up to `count` calls on this thread. Nil: this thread is inside a call of this queue.
     func dispatch(upTo count: Int, until deadline: MonotonicTime?) -> Int? {
@@ -174,19 +227,19 @@ package final class EventQueue: Sendable {
 
     /// The first call whose operation is not running on another thread: two at a time would break the order.
     private func takeCall() -> (item: Item?, isBlocked: Bool) {
-        let (item, isBlocked) = state.withLock { state -> (Item?, Bool) in
+        let (item, isBlocked, change) = state.withLock { state -> (Item?, Bool, Int32) in
             let running = state.running
             guard
                 let item = state.calls.removeFirst(where: {
                     !running.contains(ObjectIdentifier($0.operation))
                 })
             else {
-                return (nil, !state.calls.isEmpty || !state.events.isEmpty)
+                return (nil, !state.calls.isEmpty || !state.events.isEmpty, state.taken(0))
             }
             state.running.insert(ObjectIdentifier(item.operation))
-            return (item, false)
+            return (item, false, state.taken(1))
         }
-        if item != nil { aos_shim_doorbell_add(bell, -1) }
+        tellBell(change)
         return (item, isBlocked)
     }
 
@@ -197,7 +250,7 @@ package final class EventQueue: Sendable {
         let mustDrop = state.withLock { state in
             state.running.remove(id)
             if item.record.isLast {
-                state.outstanding -= 1
+                state.operationIsOver()
                 state.callOperations[id] = nil
                 return false
             }

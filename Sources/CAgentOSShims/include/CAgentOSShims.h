@@ -21,8 +21,9 @@ ssize_t aos_shim_send(int fd, const void *bytes, size_t count); /* no SIGPIPE, w
 ssize_t aos_shim_send_parts(int fd, const struct iovec *parts, size_t count);   /* the same, of several pieces */
 ssize_t aos_shim_receive(int fd, void *bytes, size_t count);
 int aos_shim_poll_one(int fd, int64_t timeout_ns); /* > 0 readable, 0 timed out, -1 errno. timeout_ns < 0: no limit. */
-/* Waits for either descriptor: bit 0 the first, bit 1 the second, 0 timed out, -1 errno. timeout_ns < 0: no limit. */
-int aos_shim_poll_two(int first, int second, int64_t timeout_ns);
+/* Waits for any of the descriptors: bit 0 the first, bit 1 the second, bit 2 the third, unless that is -1; 0 timed out,
+ * -1 errno. timeout_ns < 0: no limit. */
+int aos_shim_poll_three(int first, int second, int third, int64_t timeout_ns);
 int aos_shim_lock_file(const char *path, int create);           /* opened and locked; EWOULDBLOCK if somebody holds it */
 int aos_shim_remove_tree(const char *path);                     /* never follows a link; 0 or -1 */
 /* Descriptors that a forked child must not keep open: the sidecar would not see its host's end while it lives. */
