@@ -79,7 +79,7 @@ struct HandleTests {
     }
 
     @Test(
-        "a VM that was shut down is AOS_E_DISPOSED, but a second shutdown succeeds",
+        "a VM that was shut down is AOS_E_DISPOSED, but a second shutdown succeeds (R4)",
         arguments: HandleCall.withVM
     )
     func shutDown(call: HandleCall) throws {
