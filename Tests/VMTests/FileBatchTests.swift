@@ -4,7 +4,7 @@ import AgentOSWire
 import CAgentOS
 import Testing
 
-@Suite("Many files in one call, one by one (filesystem.md 13, 21-23)")
+@Suite("Many files in one call, one by one (filesystem.md 13, 21-25)")
 struct FileBatchTests {
     @Test("21: nothing to write and nothing to read is nothing sent")
     func empty() throws {
@@ -70,5 +70,29 @@ struct FileBatchTests {
         let peer = ScriptedPeer("[\(FileRules.on("read_file", FileRules.reject("ENOENT", message)))]")
         let results = try peer.sidecar().createVM().readFiles(["/a"]).results
         #expect(results.map { $0["error"]?.stringValue } == ["ENOENT: gone"])
+    }
+
+    @Test(
+        "25: when the sidecar goes, every file that is left has the same words for it, and nothing is sent",
+        arguments: ["write_file", "read_file"]
+    )
+    func disconnect(_ operation: String) throws {
+        let peer = ScriptedPeer(
+            """
+            [{"on":"guest_filesystem_call","where":{"operation":"\(operation)"},"nth":4,"do":[{"exit":3}]}]
+            """
+        )
+        let vm = try peer.sidecar().createVM()
+        let paths = (0..<10).map { "/tmp/\($0)" }
+        let results =
+            operation == "write_file"
+            ? try vm.writeFiles(paths.map { ($0, [1]) }) : try vm.readFiles(paths).results
+        #expect(results.map { $0["path"]?.stringValue } == paths)
+        let errors = results.map { $0["error"]?.stringValue }
+        #expect(errors.prefix(3).allSatisfy { $0 == nil })
+        let first = try #require(errors[3])
+        #expect(first.contains("disconnected") && first.contains("exited with code 3"), "\(first)")
+        for (path, error) in zip(paths, errors).dropFirst(4) { #expect(error == first, "\(path)") }
+        #expect(peer.fileCalls.count { $0.hasPrefix("\(operation) ") } == 4)
     }
 }
