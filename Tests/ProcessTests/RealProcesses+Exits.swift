@@ -86,6 +86,8 @@ extension RealProcesses {
                         "\(error?.message ?? "")"
                     )
                 }
+                let error = failure { _ = try vm.run("node -e \"1\"") }
+                #expect(error?.message.contains("exec_argv") == true, "it says what to do instead")
                 #expect(try vm.run(argv: ["node", "-e", "1"]).code == 0)
                 #expect(try vm.run("node -e 1").code == 0)
             }
