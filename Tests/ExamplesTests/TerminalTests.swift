@@ -43,4 +43,19 @@ struct TerminalTests {
         #expect(run.end == .exited(0), "\(run.outputText)\(run.errorText)")
         #expect(run.outputText.hasSuffix("\nexit 3\n"), "\(run.outputText)")
     }
+
+    @Test("behind Ctrl-C there is a prompt again, whether something ran or not", arguments: [true, false])
+    func promptBehindInterrupt(_ isBusy: Bool) throws {
+        let run =
+            isBusy
+            ? try type([
+                Self.prompt: "echo begun; sleep 100\n", "begun\r\n": "\u{3}",
+                "interrupted: a new shell begins\r\n": "", Self.prompt: "exit 3\n",
+            ])
+            : try type([
+                Self.prompt: "\u{3}", "interrupted: a new shell begins\r\n": "", Self.prompt: "exit 3\n",
+            ])
+        #expect(run.end == .exited(0), "\(run.outputText)\(run.errorText)")
+        #expect(run.outputText.hasSuffix("\nexit 3\n"), "\(run.outputText)")
+    }
 }

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 
-LIMIT = 100
+LIMIT = 60
 
 
 def main(program, *steps):
