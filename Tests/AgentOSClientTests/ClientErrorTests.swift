@@ -77,7 +77,7 @@ struct ClientErrorTests {
     }
 
     @Test(
-        "in a batch a sidecar's message has its code in front, unless it begins with an errno or with that code"
+        "in a batch a sidecar's message has its code in front, unless it begins with an errno or with that code (filesystem.md, case 24)"
     )
     func batchMessage() {
         func text(_ kind: ClientError.Kind, _ message: String, _ code: String?) -> String {
@@ -85,6 +85,8 @@ struct ClientErrorTests {
         }
         #expect(text(.kernel, "went wrong", "io_error") == "io_error: went wrong")
         #expect(text(.kernel, "ENOENT: no such file", "kernel_error") == "ENOENT: no such file")
+        #expect(text(.kernel, "gone", "ENOENT") == "ENOENT: gone")
+        #expect(text(.kernel, "ENOENT: gone", "ENOENT") == "ENOENT: gone")
         #expect(text(.kernel, "io_error: went wrong", "io_error") == "io_error: went wrong")
         #expect(text(.kernel, "io_errors: x", "io_error") == "io_error: io_errors: x")
         #expect(text(.kernel, "went wrong", nil) == "went wrong")

@@ -158,6 +158,10 @@ package struct HostShell: Sendable {
         return code
     }
 
+    package func submitWait() throws -> aos_id {
+        try sidecar.submit { aos_shell_wait_async(sidecar.handle, id, nil, $0, $1) }
+    }
+
     package func resize(_ columns: UInt32, _ rows: UInt32) throws {
         try check { aos_shell_resize(sidecar.handle, id, columns, rows, $0) }
     }

@@ -63,6 +63,13 @@ package func openDescriptors() throws -> [Int32: String] {
     return found
 }
 
+/// What this process has in memory.
+package func residentBytes() -> Int {
+    guard let statm = try? readFile("/proc/self/statm") else { return 0 }
+    let fields = String(decoding: statm, as: UTF8.self).split(separator: " ")
+    return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
+}
+
 /// The names of this process's threads.
 package func threadNames() throws -> [String] {
     try folder("/proc/self/task").compactMap { id in

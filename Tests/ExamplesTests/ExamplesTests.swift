@@ -98,14 +98,51 @@ struct ExamplesTests {
         let unknown = try run(tool, ["run", "--", "nosuchcommand"])
         #expect(unknown.end == .exited(125) && unknown.errorText.contains("command not found"))
         #expect(try run(tool, ["run", "--bad"]).end == .exited(2))
-        let ended = try run(
-            "/bin/sh",
-            [
-                "-c",
-                "'\(tool)' run -- node -e 'console.log(1); setInterval(() => 0, 1000)' | { read x; pkill -TERM -P $$ agentos; cat; }; exit 0",
-            ]
-        )
-        #expect(ended.end == .exited(0))
+    }
+
+    @Test(
+        "the tool passes a signal on to its command, and ends as that does",
+        arguments: ["TERM", "INT", "HUP"]
+    )
+    func toolPassesSignals(_ signal: String) throws {
+        try withTestFolder { folder in
+            let program = """
+                process.on("SIG\(signal)", () => { console.log("caught"); process.exit(9) }); \
+                console.log("up"); setInterval(() => 0, 1000)
+                """
+            let script = """
+                '\(Environment.build)/examples/agentos' run -- node -e '\(program)' > '\(folder)/out' & p=$!
+                until grep -q up '\(folder)/out'; do kill -0 $p || exit 90; sleep 0.02; done
+                kill -\(signal) $p; wait $p; echo "code $?"; cat '\(folder)/out'
+                """
+            let run = try self.run("/bin/sh", ["-c", script])
+            #expect(run.end == .exited(0), "\(run.errorText)")
+            #expect(run.outputText == "code 9\nup\ncaught\n", "\(run.errorText)")
+        }
+    }
+
+    @Test("the tool mounts a directory to be read, and with `:rw` to be written")
+    func toolMounts() throws {
+        try withTestFolder { folder in
+            try writeFile("\(folder)/given", Array("given".utf8))
+            let code = """
+                const fs = require('fs'); console.log(fs.readFileSync('/mnt/h/given', 'utf8')); \
+                fs.writeFileSync('/mnt/h/made', 'made')
+                """
+            func tool(_ mount: String) throws -> ChildRun {
+                try run(
+                    "\(Environment.build)/examples/agentos",
+                    ["run", "--mount", mount, "--", "node", "-e", code]
+                )
+            }
+            let reads = try tool("\(folder):/mnt/h")
+            #expect(reads.end == .exited(1) && reads.outputText == "given\n", "\(reads.errorText)")
+            #expect(reads.errorText.contains("EROFS"), "\(reads.errorText)")
+            #expect(try AgentOSTestSupport.folder(folder) == ["given"])
+            let writes = try tool("\(folder):/mnt/h:rw")
+            #expect(writes.end == .exited(0) && writes.outputText == "given\n", "\(writes.errorText)")
+            #expect(try readFile("\(folder)/made") == Array("made".utf8))
+        }
     }
 
     @Test("the doctor says what it found, and what to do where there is nothing")

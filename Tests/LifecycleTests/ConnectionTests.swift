@@ -59,7 +59,7 @@ struct ConnectionTests {
         #expect(sidecar.vmCount == 0 && sidecar.state == "ready")
     }
 
-    @Test("20 concurrent creations share one failed start (case 17)")
+    @Test("20 concurrent creations share one failed start, with its status and its last words (case 17, R12)")
     func sharedFailure() throws {
         let peer = ScriptedPeer(
             "[\(ScriptedPeer.on("start", #"{"sleep":200},{"stderr":"bad day"},{"exit":3}"#))]"
@@ -114,7 +114,7 @@ struct ConnectionTests {
         #expect(error.message.hasPrefix("invalid authenticate response: "), "\(error)")
     }
 
-    @Test("a program that echoes is found out at once (case 19)")
+    @Test("a program that echoes is found out at once (case 19, R11)")
     func echo() throws {
         let sidecar = try HostSidecar(options: .members(["command": .array([.string("/bin/cat")])]))
         var error: HostError?
@@ -128,7 +128,7 @@ struct ConnectionTests {
         #expect(sidecar.processID == nil)
     }
 
-    @Test("a program that is silent is given up after the limit of the handshake (case 19)")
+    @Test("a program that is silent is given up after the limit of the handshake (case 19, R11)")
     func silence() throws {
         let peer = ScriptedPeer("[\(ScriptedPeer.on("authenticate", #"{"nothing":true}"#))]")
         let sidecar = try peer.sidecar(["deadlines": .members(["authenticate": .integer(200)])])

@@ -88,7 +88,7 @@ struct CountingTests {
     }
 
     @Test(
-        "1 GiB of writes to a sidecar that stands still: refused past 32 MiB, blocking waits, all in order (case 36)"
+        "1 GiB of writes to a sidecar that stands still: refused past 32 MiB, blocking waits, all in order (case 36, R22)"
     )
     func stopped() throws {
         let peer = ScriptedPeer()

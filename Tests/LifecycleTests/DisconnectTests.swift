@@ -12,7 +12,7 @@ struct DisconnectTests {
     private static let death = "sidecar process exited with code 3\nstderr:\nboom"
 
     @Test(
-        "all that wait are told how it ended, and what it said (case 14); what follows is refused at once (case 15)"
+        "all that wait are told how it ended, and what it said (case 14); what follows is refused at once (case 15, R2)"
     )
     func pending() throws {
         let rules = [
@@ -140,7 +140,7 @@ struct DisconnectTests {
         #expect(eventually { peer.hasEnded })
     }
 
-    @Test("a running exec, a stream and a wait end once each, with the cause (case 19)")
+    @Test("a running exec, a stream and a wait end once each, with the cause (case 19, R3)")
     func everythingEnds() throws {
         let rules = [
             ScriptedPeer.on(
@@ -191,7 +191,7 @@ struct DisconnectTests {
         }
     }
 
-    @Test("the real sidecar that is killed under its VM is replaced", .enabled(if: RealSidecar.isThere))
+    @Test("the real sidecar that is killed under its VM is replaced (R5)", .enabled(if: RealSidecar.isThere))
     func real() throws {
         let sidecar = try RealSidecar.sidecar()
         let vm = try sidecar.createVM(RealSidecar.config())

@@ -189,7 +189,7 @@ struct DisposeTests {
         #expect(peer.requests("dispose_vm").count == 1 && peer.exits == [0])
     }
 
-    @Test("the real sidecar is disposed with its VMs and programs", .enabled(if: RealSidecar.isThere))
+    @Test("the real sidecar is disposed with its VMs and programs (R6)", .enabled(if: RealSidecar.isThere))
     func real() throws {
         let sidecar = try RealSidecar.sidecar()
         let vm = try sidecar.createVM(RealSidecar.config())

@@ -63,7 +63,7 @@ struct FrameTests {
     }
 
     @Test(
-        "a malformed frame is fatal, with the codec's text (case 21)",
+        "a malformed frame is fatal, with the codec's text (case 21, R11)",
         arguments: wrong
     )
     func fatal(frame: MalformedFrame) throws {
@@ -169,7 +169,7 @@ struct FrameTests {
         }
     }
 
-    @Test("bytes that are no protocol at all (D12)")
+    @Test("bytes that are no protocol at all (D12, R11)")
     func chatter() throws {
         let (error, _) = try answer(#"{"text":"Hello, world\n"}"#)
         #expect(
@@ -219,7 +219,7 @@ struct FrameTests {
         #expect(payload?.exitCode == 1)
     }
 
-    @Test("a length of 4 GiB costs neither time nor memory (case 20)", .enabled(if: ChildHost.isThere))
+    @Test("a length of 4 GiB costs neither time nor memory (case 20, R11)", .enabled(if: ChildHost.isThere))
     func huge() throws {
         let peer = ScriptedPeer(
             "[\(ScriptedPeer.onPath("/huge", #"{"hex":"ffffffff"}"#))]",

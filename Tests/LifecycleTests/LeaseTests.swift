@@ -11,7 +11,7 @@ import Testing
     .serialized
 )
 struct LeaseTests {
-    @Test("a disposed handle leases nothing and starts nothing (case 24)")
+    @Test("a disposed handle leases nothing and starts nothing (case 24, R7)")
     func disposed() throws {
         let peer = ScriptedPeer()
         let sidecar = try peer.sidecar(["sidecarId": .string("x")])

@@ -2,6 +2,7 @@
 import AgentOSHostTesting
 import AgentOSTestSupport
 import AgentOSWire
+import CAgentOS
 import Glibc
 import Testing
 
@@ -87,8 +88,55 @@ struct TemporaryDirectoryTests {
         }
     }
 
-    @Test("the real sidecar leaves nothing, whether it ends or is killed", .enabled(if: RealSidecar.isThere))
-    func real() throws {
+    @Test(
+        "the real sidecar leaves nothing: after programs, after a kill under one, after a hundred (R16)",
+        .enabled(if: RealSidecar.isThere)
+    )
+    func realLeavesNothing() throws {
+        try withTestFolder { folder in
+            // A process of its own, for the library asks the environment of its host.
+            try FreshProcess.run(
+                "TemporaryDirectoryTests/realLeavesNothing",
+                environment: ["TMPDIR=\(folder)"],
+                limit: .seconds(300)
+            ) {
+                let place = try #require(getenv("TMPDIR").map { String(cString: $0) })
+                let isEmpty = { (try? AgentOSTestSupport.folder(place)) == [] }
+                let sidecar = try RealSidecar.sidecar()
+                let vm = try sidecar.createVM(RealSidecar.config())
+                try vm.write("/tmp/f", "x")
+                #expect(try vm.run(argv: ["node", "-e", "console.log(1)"]).outputText == "1\n")
+                #expect(try vm.run("cat /tmp/f").outputText == "x")
+                #expect(!isEmpty(), "this is where it would lie")
+                try vm.shutdown()
+                #expect(eventually(isEmpty))
+                let lost = try sidecar.createVM(RealSidecar.config())
+                try lost.write("/tmp/f", "x")
+                let program = try lost.spawn(["node", "-e", "console.log('up'); setInterval(() => 0, 1000)"])
+                _ = try program.waitForOutput("up")
+                kill(try #require(sidecar.processID), SIGKILL)
+                #expect(try program.finish().last.status == AOS_E_SIDECAR)
+                #expect(eventually(isEmpty))
+                #expect(try sidecar.createVM().run(argv: ["node", "-e", "1"]).code == 0)
+                try sidecar.dispose()
+                #expect(eventually(isEmpty))
+                for _ in 0..<100 {
+                    let next = try RealSidecar.sidecar()
+                    let vm = try next.createVM()
+                    try vm.write("/tmp/f", "x")
+                    try next.dispose()
+                }
+                #expect(eventually(isEmpty))
+                #expect(try AgentOSTestSupport.folder(place) == [])
+            }
+        }
+    }
+
+    @Test(
+        "a host of the real sidecar that ends without disposing leaves what the next one removes",
+        .enabled(if: RealSidecar.isThere)
+    )
+    func realHostEnds() throws {
         try withTestFolder { folder in
             let options = JSONValue.members(["command": .array([.string(RealSidecar.binary ?? "")])])
             let run = try ChildHost.run(["come-and-go", "3"], options: options, [("TMPDIR", folder)])
@@ -96,7 +144,7 @@ struct TemporaryDirectoryTests {
             // That host exits without disposing: what it leaves is for the next one.
             let next = try ChildHost.run(["connect"], options: options, [("TMPDIR", folder)])
             #expect(next.succeeded, "\(next)")
-            #expect(try Self.directories(folder).isEmpty)
+            #expect(try AgentOSTestSupport.folder(folder) == [])
         }
     }
 }

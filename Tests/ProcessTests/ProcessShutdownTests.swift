@@ -14,10 +14,12 @@ struct ProcessShutdownTests {
         let vm = try peer.sidecar().createVM()
         let processes = try (0..<3).map { _ in try vm.spawn(["x"]) }
         let exec = try vm.submitExec("x")
-        #expect(peer.wait { $0.requests("execute").count == 4 })
+        let shell = try vm.openShell()
+        #expect(peer.wait { $0.requests("execute").count == 5 })
+        let waits = try processes.map { try $0.submitWait() } + [try shell.submitWait()]
         let start = ContinuousClock.now
         try vm.shutdown()
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(1))
         for process in processes {
             // Their ends were there before the shutdown completed.
             let last = try vm.sidecar.take(process.op, limit: 0)
@@ -25,7 +27,11 @@ struct ProcessShutdownTests {
         }
         let events = try vm.sidecar.events(of: exec, limit: 0)
         #expect(events.last?.value == 143 && events.last?.text == "{}")
-        #expect(peer.signals == [String](repeating: "SIGTERM", count: 4))
+        for op in waits + [shell.op] {
+            let events = try vm.sidecar.events(of: op, limit: 0)
+            #expect(events.count == 1 && events.last?.status == AOS_OK && events.last?.value == 143)
+        }
+        #expect(peer.signals == [String](repeating: "SIGTERM", count: 5))
         #expect(peer.requests("dispose_vm").count == 1 && peer.requestTypes.last == "dispose_vm")
     }
 
@@ -93,6 +99,21 @@ struct ProcessShutdownTests {
         try vm.shutdown()
         #expect(peer.requests("dispose_vm").count == 1 && peer.signals == ["SIGTERM"])
         #expect(try process.finish().last.value == 143)
+    }
+
+    @Test("what a shell writes while it is ended still comes, before its code (case 52)")
+    func lastWords() throws {
+        let peer = S.barePeer(
+            S.on("execute", S.answer),
+            S.on("kill_process", S.answer, S.output("bye"), S.exit(143))
+        )
+        let vm = try peer.sidecar().createVM()
+        let shell = try vm.openShell()
+        #expect(peer.wait { $0.requests("execute").count == 1 })
+        try vm.shutdown()
+        let events = try vm.sidecar.events(of: shell.op, limit: 0)
+        #expect(events.map(\.kind) == [AOS_EV_STDOUT, AOS_EV_COMPLETE])
+        #expect(events.map(\.text) == ["bye", ""] && events.last?.value == 143)
     }
 
     @Test("no program, no signal: dispose_vm alone")

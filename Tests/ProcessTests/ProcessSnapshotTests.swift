@@ -3,6 +3,7 @@ import AgentOSHostTesting
 import AgentOSTestSupport
 import AgentOSWire
 import CAgentOS
+import Glibc
 import Testing
 
 @Suite("All processes of a VM, as a list and as a tree (process.md 9.3, 10.2, 10.3)")
@@ -145,14 +146,39 @@ struct ProcessSnapshotTests {
             S.on("get_process_snapshot", S.delay(30), "{\(Self.snapshot([Self.entry("a", 5, 0), over]))}")
         )
         let vm = try peer.sidecar().createVM()
-        let listings = try (0..<3).map { _ in try vm.allProcesses() }
+        var listings = [try vm.allProcesses()]
+        let firstListed = wallClock()
+        for _ in 0..<2 { listings.append(try vm.allProcesses()) }
         let starts = listings.map { Self.row($0, 5)?["startTime"]?.integerValue ?? 0 }
-        #expect(starts[0] > 1_600_000_000_000 && Set(starts).count == 1)
+        #expect(starts[0] > firstListed - 60_000 && starts[0] <= firstListed && Set(starts).count == 1)
         #expect(listings.allSatisfy { Self.row($0, 5)?["exitTime"] == .null })
         #expect(Self.row(listings[0], 6)?["exitTime"] == .null)
         let ends = listings.dropFirst().map { Self.row($0, 6)?["exitTime"]?.integerValue ?? 0 }
         #expect(Set(ends).count == 1 && ends[0] >= starts[0])
         #expect(Self.row(listings[2], 6)?["startTime"]?.integerValue == starts[0])
+    }
+
+    @Test("case 40: a spawned process has the time of its start in every listing, however late")
+    func timesOfOurs() throws {
+        let rows = [Self.entry("$processId", 12, 1)]
+        let before = wallClock()
+        let (_, vm, process) = try Self.withSpawned([rows, rows])
+        let spawned = wallClock()
+        poll(nil, 0, 50)
+        let listings = try (0..<2).map { _ in Self.row(try vm.allProcesses(), 1_000_000) }
+        let starts = listings.map { $0?["startTime"]?.integerValue ?? 0 }
+        #expect(starts[0] == starts[1] && (before...spawned).contains(starts[0]), "\(starts)")
+        #expect(listings.allSatisfy { $0?["exitTime"] == .null })
+        #expect(try process.describe()["startTime"] == .integer(starts[0]))
+        try process.closeInput()
+        _ = try process.wait()
+    }
+
+    /// Milliseconds since 1970.
+    private func wallClock() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
     }
 
     @Test("case 41: every process is in the tree once, in order, also its own parent and a cycle")

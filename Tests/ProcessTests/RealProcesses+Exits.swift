@@ -58,7 +58,7 @@ extension RealProcesses {
             }
         }
 
-        @Test("what cannot be started is the sidecar's refusal (case 6)")
+        @Test("what cannot be started is the sidecar's refusal, and no exit code (case 6, R18)")
         func refusals() throws {
             try withVM { vm throws in
                 let nope = failure { _ = try vm.run("nope") }
@@ -75,7 +75,25 @@ extension RealProcesses {
             }
         }
 
-        @Test("a denied program is EACCES")
+        @Test("a VM without a shell refuses a line that needs one, and runs the same words as an argv (R17)")
+        func withoutShell() throws {
+            try withVM(packs: []) { vm throws in
+                for line in ["node -e \"1\"", "node -e 1 | cat", "node -e $X"] {
+                    let error = failure { _ = try vm.run(line) }
+                    #expect(error?.status == AOS_E_REMOTE && error?.code == "invalid_state", "\(line)")
+                    #expect(
+                        error?.message.hasPrefix("command not found on native sidecar path: sh") == true,
+                        "\(error?.message ?? "")"
+                    )
+                }
+                let error = failure { _ = try vm.run("node -e \"1\"") }
+                #expect(error?.message.contains("exec_argv") == true, "it says what to do instead")
+                #expect(try vm.run(argv: ["node", "-e", "1"]).code == 0)
+                #expect(try vm.run("node -e 1").code == 0)
+            }
+        }
+
+        @Test("a denied program is EACCES (R9)")
         func denied() throws {
             let permissions = JSONValue.members([
                 "fs": .string("allow"), "process": .string("allow"), "env": .string("allow"),
@@ -111,7 +129,7 @@ extension RealProcesses {
             }
         }
 
-        @Test("twenty empty programs, and nothing on stderr that they did not write (X3, case 5)")
+        @Test("twenty empty programs, and nothing on stderr that they did not write (X3, case 5, R19)")
         func noNoise() throws {
             try withVM { vm throws in
                 for _ in 0..<20 {

@@ -25,10 +25,11 @@ extension RealProcesses {
             }
         }
 
-        /// What node programs a VM is shut down under, and how many of each kind say `up` before.
+        /// What a VM is shut down under: node programs that say `up` before, and shells with a line for each.
         struct Load: Sendable, CustomTestStringConvertible {
             let name: String
             let programs: [String]
+            var shells: [String] = []
             var testDescription: String { name }
         }
 
@@ -37,6 +38,9 @@ extension RealProcesses {
             Load(name: "two idle programs", programs: [idle, idle]),
             Load(name: "a busy loop", programs: ["console.log('up'); setTimeout(() => { for (;;); }, 50)"]),
             Load(name: "a handler for SIGTERM", programs: ["process.on('SIGTERM', () => {}); " + idle]),
+            Load(name: "a shell that waits", programs: [], shells: [""]),
+            Load(name: "a shell at work", programs: [], shells: ["sleep 100\n"]),
+            Load(name: "a shell beside a program", programs: [idle], shells: [""]),
         ]
 
         @Test(
@@ -48,10 +52,23 @@ extension RealProcesses {
             let vm = try sidecar.createVM(RealSidecar.config())
             let processes = try load.programs.map { try vm.spawnNode($0) }
             for process in processes { _ = try process.waitForOutput("up") }
+            let shells = try load.shells.map { line in
+                let shell = try vm.openShell()
+                try shell.write("echo up\n")
+                #expect(try sidecar.take(shell.op)?.text == "up\n")
+                if !line.isEmpty { try shell.write(line) }
+                return shell
+            }
+            let waits = try shells.map { try $0.submitWait() }
             let pid = try #require(sidecar.processID)
             let start = ContinuousClock.now
             try vm.shutdown()
             #expect(ContinuousClock.now - start < .seconds(7))
+            for op in waits { #expect(try end(of: op, sidecar)?.value == 143) }
+            for shell in shells {
+                let last = try sidecar.events(of: shell.op, limit: 0).last
+                #expect(last?.status == AOS_OK && last?.value == 143, "\(String(describing: last))")
+            }
             for process in processes {
                 let last = try process.finish(limit: 0).last
                 #expect(last.status == AOS_OK && [143, 1].contains(last.value))

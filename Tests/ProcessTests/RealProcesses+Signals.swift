@@ -116,7 +116,7 @@ extension RealProcesses {
             }
         }
 
-        @Test("a timeout is a flag beside the output, for a busy loop too")
+        @Test("a timeout is a flag beside the output, for a busy loop too (R20)")
         func timeout() throws {
             try withVM { vm throws in
                 let sleeping = try vm.node(
@@ -164,7 +164,7 @@ extension RealProcesses {
             }
         }
 
-        @Test("the process table: children, and what has just ended (case 24)")
+        @Test("the process table: children, and what has just ended (case 24, R23)")
         func table() throws {
             try withVM { vm throws in
                 let process = try vm.spawn(["sh", "-c", "sleep 3; true"])
@@ -173,6 +173,11 @@ extension RealProcesses {
                 let parent = entries.first { $0["process_id"]?.stringValue?.contains("/") == false }
                 let child = entries.first { $0["process_id"]?.stringValue?.contains("/") == true }
                 #expect(child?["ppid"] != nil && child?["ppid"] == parent?["pid"])
+                // Of what this client has started everything is known (R23).
+                let row = try vm.allProcesses().first { $0["id"] == .number(process.id) }
+                #expect(row?["pid"] == .integer(1_000_000) && row?["command"] == .string("sh"))
+                #expect(row?["args"] == .array([.string("-c"), .string("sleep 3; true")]))
+                #expect(row?["driver"]?.stringValue?.isEmpty == false)
                 #expect(try process.finish().last.value == 0)
                 #expect(try vm.snapshot().contains { $0["status"]?.stringValue == "exited" })
                 #expect(try eventually(limit: .seconds(4)) { try vm.snapshot().isEmpty })

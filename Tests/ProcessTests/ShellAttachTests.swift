@@ -227,4 +227,20 @@ struct ShellAttachTests {
         try other.shutdown()
         #expect(try end(of: second, other.sidecar)?.value == 143)
     }
+
+    @Test("what a shell writes while its VM is shut down is still written, and then the code comes")
+    func lastWords() throws {
+        let peer = S.barePeer(
+            S.on("execute", S.answer),
+            S.on("kill_process", S.answer, S.output("bye"), S.output("!", "stderr"), S.exit(143))
+        )
+        let vm = try peer.sidecar().createVM()
+        let (output, error) = (try HostPipe(), try HostPipe())
+        let op = try vm.openShell().submitAttach(output: output.writing, error: error.writing)
+        #expect(peer.wait { $0.requests("execute").count == 1 })
+        try vm.shutdown()
+        let last = try end(of: op, vm.sidecar)
+        #expect(last?.status == AOS_OK && last?.value == 143)
+        #expect(output.available() == "bye" && error.available() == "!")
+    }
 }

@@ -223,7 +223,7 @@ struct ShellTests {
         let peer = S.peer(S.on("execute", S.answer), S.on("write_stdin", S.answer, S.exit(7)))
         let vm = try peer.sidecar().createVM()
         let (shell, other) = (try vm.openShell(), try vm.openShell())
-        let early = try vm.sidecar.submit { aos_shell_wait_async(vm.sidecar.handle, shell.id, nil, $0, $1) }
+        let early = try shell.submitWait()
         #expect(failure { _ = try shell.wait(limit: 20 * millisecond) }?.status == AOS_E_DEADLINE)
         try shell.write("exit 7\n")
         #expect(try shell.wait() == 7)
@@ -267,7 +267,7 @@ struct ShellTests {
         let vm = try peer.sidecar().createVM()
         let shell = try vm.openShell()
         let (sidecar, handle, id) = (vm.sidecar, vm.sidecar.handle, shell.id)
-        let code = try sidecar.submit { aos_shell_wait_async(handle, id, nil, $0, $1) }
+        let code = try shell.submitWait()
         for op in [
             try sidecar.submit { aos_shell_signal_async(handle, id, "HUP", nil, $0, $1) },
             try sidecar.submit { aos_shell_close_stdin_async(handle, id, nil, $0, $1) },

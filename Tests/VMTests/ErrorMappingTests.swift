@@ -24,7 +24,7 @@ struct ErrorMappingTests {
         return members.map(\.name)
     }
 
-    @Test("36: a rejection keeps the sidecar's own word and text, and the errno beside them")
+    @Test("36: a rejection keeps the sidecar's own word and text, and the errno beside them (R13)")
     func rejections() throws {
         let vm = try vm()
         let first = try #require(failure(of: { _ = try vm.stat("/x") }))

@@ -10,7 +10,7 @@ import Testing
     .enabled(if: RealSidecar.isThere)
 )
 struct PathHazardTests {
-    @Test("H1, 25: an answer above the frame limit is not asked for")
+    @Test("H1, 25: an answer above the frame limit is not asked for (R14)")
     func readTooLarge() throws {
         let vm = try realVM()
         defer { finish(vm) }
@@ -96,6 +96,20 @@ struct PathHazardTests {
             #expect(vm.isAlive)
         }
         #expect(try vm.readText("/tmp/f") == "x")
+    }
+
+    @Test("three paths that end other clients' sidecars are answered, one after the other (R15)")
+    func deadly() throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        let pid = try #require(vm.sidecar.processID)
+        try vm.write("/tmp/file.txt", "x")
+        #expect(try vm.exists("/tmp/file.txt/x") == false)
+        expect(failure { _ = try vm.exists("/tmp/a\u{0}b") }, AOS_E_INVALID, errno: "EINVAL")
+        let long = "/tmp/" + String(repeating: "n", count: 300)
+        expect(failure { _ = try vm.exists(long) }, AOS_E_INVALID, errno: "ENAMETOOLONG")
+        #expect(try vm.readText("/tmp/file.txt") == "x")
+        #expect(vm.isAlive && vm.sidecar.processID == pid)
     }
 
     @Test("H13: with a hundred files, existence is asked without a scan")

@@ -67,7 +67,7 @@ struct PolicyHazardTests {
         expect(failure { _ = try vm.stat("/etc/hostname") }, AOS_E_REMOTE, errno: "EACCES")
     }
 
-    @Test("H21, 5, vm.md 14: no file access at all, and a guest that writes a file")
+    @Test("H21, 5, vm.md 14: no file access at all, and a guest that writes a file (R9)")
     func denied() throws {
         let vm = try realVM(policy(#""deny""#))
         defer { finish(vm) }

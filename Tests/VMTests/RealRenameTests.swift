@@ -128,8 +128,30 @@ struct RealRenameTests {
         // 39: a file has no such way.
         try vm.write("/tmp/f", "f")
         expect(failure { try vm.move("/tmp/f", to: "/mnt/h/f") }, AOS_E_REMOTE, errno: "EXDEV")
+        #expect(try vm.exists("/mnt/h/f") == false)
+        #expect(try vm.readText("/tmp/f") == "f")
         for path in ["/memory", "/mnt/h", "/mnt"] {
             expect(failure { try vm.move(path, to: "/tmp/moved") }, AOS_E_INVALID, errno: "EBUSY")
         }
+    }
+
+    @Test("38: a directory with a file that is too large to be copied stays whole, and the error says so")
+    func failedCopy() throws {
+        let vm = try realVM(json(#"{"mounts":[{"path":"/mnt/m","plugin":{"id":"memory"}}]}"#))
+        defer { finish(vm) }
+        try vm.write("/tmp/d/a", "a")
+        try vm.write("/tmp/d/s/big", "x")
+        try vm.truncate("/tmp/d/s/big", 2_000_000)
+        try vm.symlink("a", at: "/tmp/d/z")
+        let before = try vm.walk("/tmp/d", json(#"{"sizes":true}"#))
+        let error = failure { try vm.move("/tmp/d", to: "/mnt/m/d") }
+        expect(error, AOS_E_TOO_LARGE, errno: "EFBIG", says: "file of 2000000 bytes")
+        #expect(
+            error?.message.contains("partial copy may be at '/mnt/m/d'") == true,
+            "\(error?.message ?? "")"
+        )
+        #expect(error?.detail["path"]?.stringValue == "/tmp/d/s/big")
+        #expect(try vm.walk("/tmp/d", json(#"{"sizes":true}"#)) == before)
+        #expect(try vm.readText("/tmp/d/a") == "a")
     }
 }

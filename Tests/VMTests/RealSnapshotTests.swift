@@ -12,9 +12,13 @@ import Testing
 struct RealSnapshotTests {
     private func export(_ entries: String) -> String { Lower.export(entries) }
 
+    private func entries(_ export: JSONValue) -> [JSONValue] {
+        guard case .array(let entries) = export["source"]?["filesystem"]?["entries"] else { return [] }
+        return entries
+    }
+
     private func entry(_ export: JSONValue, _ path: String) -> JSONValue? {
-        guard case .array(let entries) = export["source"]?["filesystem"]?["entries"] else { return nil }
-        return entries.first { $0["path"]?.stringValue == path }
+        entries(export).first { $0["path"]?.stringValue == path }
     }
 
     @Test("42: what is exported makes a VM that has the same")
@@ -31,6 +35,8 @@ struct RealSnapshotTests {
         // 40, 41: modes without type bits, content in the form that fits.
         #expect(entry(snapshot, "/tmp/text")?["mode"]?.stringValue == "0754")
         #expect(entry(snapshot, "/tmp")?["mode"]?.stringValue == "01777")
+        #expect(entry(snapshot, "/etc")?["mode"]?.stringValue == "0755")
+        #expect(entry(snapshot, "/etc/hostname")?["mode"]?.stringValue == "0644")
         #expect(entry(snapshot, "/tmp/bytes")?["encoding"]?.stringValue == "base64")
         #expect(entry(snapshot, "/tmp/link")?["target"]?.stringValue == "text")
         let text = JSONWriter.text(snapshot)
@@ -42,6 +48,15 @@ struct RealSnapshotTests {
         #expect(try second.stat("/tmp/text")["mode"] == .integer(0o100_754))
         #expect(try second.realPath("/tmp/link") == "/tmp/text")
         #expect(try second.readText("/etc/hostname") == "agent-os\n")
+        let copies = entries(try second.rootSnapshot())
+        for original in entries(snapshot) {
+            let path = original["path"]?.stringValue ?? "?"
+            let copy = try #require(copies.first { $0["path"]?.stringValue == path }, "\(path)")
+            // Not the owner: of a link the sidecar takes none over.
+            for member in ["type", "mode", "content", "encoding", "target"] {
+                #expect(copy[member] == original[member], "\(path): \(member)")
+            }
+        }
     }
 
     @Test("a layer is imported, composed, exported; 43: another format is refused")
@@ -81,8 +96,9 @@ struct RealSnapshotTests {
         // It is still there.
         _ = try vm.exportLayer(sealed)
         expect(failure { _ = try vm.sealLayer(writable) }, AOS_E_STALE)
-        let imported = try vm.importLayer(export(""))
+        let imported = try vm.importLayer(export(#"{"path":"/a","type":"file","content":"a"}"#))
         expect(failure { _ = try vm.sealLayer(imported) }, AOS_E_INVALID, says: "is not writable")
+        #expect(entry(try vm.exportLayer(imported), "/a")?["content"]?.stringValue == "a")
         let other = try vm.sidecar.createVM()
         expect(
             failure { _ = try other.overlay(upper: 0, lowers: [sealed]) },

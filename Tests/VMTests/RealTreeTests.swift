@@ -27,6 +27,16 @@ struct RealTreeTests {
                 "file /tmp/r/f 2", "symlink /tmp/r/loop 1",
             ]
         )
+        #expect(
+            try vm.walk("/tmp/r", json(#"{"maxDepth":0}"#)) == [
+                "directory /tmp/r/a", "file /tmp/r/f", "symlink /tmp/r/loop", "symlink /tmp/r/none",
+            ]
+        )
+        #expect(
+            try vm.walk("/tmp/r", json(#"{"exclude":["a"]}"#)) == [
+                "file /tmp/r/f", "symlink /tmp/r/loop", "symlink /tmp/r/none",
+            ]
+        )
         #expect(try vm.walk("/tmp/r", json(#"{"maxDepth":1}"#)).count == 6)
         expect(failure { _ = try vm.walk("/tmp/none") }, AOS_E_REMOTE, errno: "ENOENT")
         expect(failure { _ = try vm.walk("/tmp/r/f") }, AOS_E_REMOTE, errno: "ENOENT")

@@ -53,6 +53,24 @@ struct RealVMTests {
         )
     }
 
+    @Test("20, 22: a pack that is named as a package is found among the modules, with its commands (R21)")
+    func packageName() throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let path = folder.path
+        for name in ["node_modules", "node_modules/@rivet-dev"] { mkdir("\(path)/\(name)", 0o755) }
+        let pack = try #require(RealSidecar.packs.map { "\($0)/agent-os-coreutils" })
+        #expect(Glibc.symlink(pack, "\(path)/node_modules/@rivet-dev/agent-os-coreutils") == 0)
+        let vm = try realVM(
+            json(
+                "{\"moduleAccessCwd\":\"\(path)\",\"software\":[{\"package\":\"@rivet-dev/agent-os-coreutils\"}]}"
+            )
+        )
+        defer { finish(vm) }
+        #expect(try vm.run("echo x").outputText == "x\n")
+        #expect(try vm.run("echo 'a b' | cat").outputText == "a b\n")
+    }
+
     @Test("21: of commands with one name the first package's runs")
     func firstCommandWins() throws {
         let folder = try TemporaryFolder()

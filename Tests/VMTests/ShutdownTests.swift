@@ -195,7 +195,7 @@ struct ShutdownTests {
         #expect(try sidecar.events(of: op).map(\.status) == [aos_status(AOS_OK)])
     }
 
-    @Test("34: a handle that is released without a shutdown disposes its VMs")
+    @Test("34: a handle that is released without a shutdown disposes its VMs (R8)")
     func dropped() throws {
         let peer = ScriptedPeer()
         var handle: OpaquePointer?
