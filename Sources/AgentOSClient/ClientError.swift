@@ -92,6 +92,7 @@ package struct ClientError: Error, Sendable {
         case .kernel: detail.code.map { "kernel error [\($0)]: \(message)" } ?? message
         case .transport: "transport error: \(message)"
         case .sidecar: "sidecar error: \(message)"
+        case .shellNotFound: "\(message.prefix(1).lowercased())\(message.dropFirst())"
         default: message
         }
     }

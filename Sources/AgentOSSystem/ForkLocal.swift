@@ -28,7 +28,9 @@ package final class ForkLocal<Object: AnyObject & Sendable>: Sendable {
     }
 
     private static func entry(_ address: UInt) -> ForkEntry? {
-        UnsafeRawPointer(bitPattern: address).map { Unmanaged<ForkEntry>.fromOpaque($0).takeUnretainedValue() }
+        UnsafeRawPointer(bitPattern: address).map {
+            Unmanaged<ForkEntry>.fromOpaque($0).takeUnretainedValue()
+        }
     }
 
     /// Only what `make` made is ever in an entry of this one.

@@ -75,7 +75,9 @@ extension InboundFrame {
             try ProtocolFrame.check(frame)
             return .event(FrameOwner(frame.ownership), .payload(frame.payload))
         case 4:
-            let frame = try last(&reader) { (reader) throws(BareError) in try SidecarRequestFrame(from: &reader) }
+            let frame = try last(&reader) { (reader) throws(BareError) in
+                try SidecarRequestFrame(from: &reader)
+            }
             try ProtocolFrame.check(frame)
             return .callback(id: frame.requestId, FrameOwner(frame.ownership), frame.payload)
         case 5: return .unexpected(type: "sidecar_response")

@@ -218,7 +218,9 @@ struct WriteQueueTests {
         #expect(short == [1, 2, 3])
     }
 
-    @Test("a frame goes past the queue only while nothing is in its way, and what comes meanwhile waits for it")
+    @Test(
+        "a frame goes past the queue only while nothing is in its way, and what comes meanwhile waits for it"
+    )
     func direct() {
         var queue = WriteQueue()
         let first = queue.beginDirectly(size: 10)

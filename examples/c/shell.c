@@ -153,7 +153,11 @@ static int loop(session *s) {
     struct pollfd ready[2] = {{aos_queue_fd(s->queue), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
     /* While a line is at work the next one waits, unless it is the rest of this one. */
     int count = poll(ready, s->is_busy ? 1 : 2, s->is_busy ? PATIENCE_MS : -1);
-    if (interrupted && interrupt(s)) return 1;
+    if (interrupted) {
+      if (interrupt(s)) return 1;
+      is_prompted = 0;
+      continue;
+    }
     if (count < 0) continue;
     if (ready[0].revents) {
       int was_busy = s->is_busy;

@@ -19,7 +19,9 @@ final class PendingRequest: Sendable {
         limit: UInt64,
         finish: @escaping @Sendable (Result<ResponseBody, ClientError>) -> Void
     ) {
-        (self.type, self.expected, self.owner, self.limit, self.finish) = (type, expected, owner, limit, finish)
+        (self.type, self.expected, self.owner, self.limit, self.finish) = (
+            type, expected, owner, limit, finish
+        )
     }
 
     /// Whether an answer is of the right type, or the sidecar's refusal.

@@ -8,7 +8,9 @@ enum RequestEncoder {
     private static let measuredFraction = 8
 
     /// The frame, with a number that is replaced when it is sent.
-    static func encode(_ payload: RequestPayload, _ owner: FrameOwner, limit: Int) throws(ClientError) -> [UInt8] {
+    static func encode(_ payload: RequestPayload, _ owner: FrameOwner, limit: Int) throws(ClientError)
+        -> [UInt8]
+    {
         let bytes: [UInt8]
         do { bytes = try FrameCodec.encode(request: payload, owner, limit: limit) } catch {
             if case .tooLarge(let size, let limit) = error {

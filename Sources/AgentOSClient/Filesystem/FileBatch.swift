@@ -10,7 +10,7 @@ extension VM {
         _ files: [(path: String, content: FileBytes)],
         _ meter: ProgressMeter
     ) -> Steps<String> {
-        let batch = FileBatch(meter)
+        let batch = FileBatch(meter, connection)
         return batch.run(files.map(\.path)) { [self] index in
             let (path, content) = files[index]
             return Steps<Void>.begin { [self] () throws(ClientError) in
@@ -45,7 +45,7 @@ extension VM {
         deliver: @escaping @Sendable (_ index: Int, _ content: ByteBlock) -> Void
     ) -> Steps<String> {
         let sizes: Lock<[Int: Int]> = Lock([:])
-        return FileBatch(meter).run(paths) { [self] index in
+        return FileBatch(meter, connection).run(paths) { [self] index in
             let room: Steps<Void> = window?.wait ?? .done(())
             return room.then { [self] in readFile(paths[index]) }.map { content in
                 sizes.withLock { $0[index] = content.count }
@@ -73,27 +73,36 @@ extension VM {
 /// The state of one batch.
 private final class FileBatch: Sendable {
     private let meter: ProgressMeter
+    private let connection: Connection
     private let folders: Lock<Set<ByteKey>> = Lock([])
 
-    init(_ meter: ProgressMeter) { self.meter = meter }
+    init(_ meter: ProgressMeter, _ connection: Connection) {
+        (self.meter, self.connection) = (meter, connection)
+    }
 
     /// Whether a directory was not made in this batch yet.
     func isNew(_ folder: String) -> Bool { folders.withLock { !$0.contains(ByteKey(folder)) } }
     func made(_ folder: String) { folders.withLock { _ = $0.insert(ByteKey(folder)) } }
 
     /// Does each piece of work, which gives its bytes, and keeps what went wrong. Of an interrupted batch the
-    /// entries that were not begun fail with that.
+    /// entries that were not begun fail with that; when the sidecar is gone, all that are left with what was said of
+    /// the first.
     func run(_ paths: [String], _ work: @escaping @Sendable (Int) -> Steps<Int>) -> Steps<[String?]> {
         let errors: Lock<[String?]> = Lock(Array(repeating: nil, count: paths.count))
         meter.expect(entries: paths.count, bytes: nil)
-        return .loop(0) { [meter] index in
+        return .loop(0) { [meter, connection] index in
             guard index < paths.count else { return .done(.done(errors.withLock { $0 })) }
             return work(index).map { bytes in
                 meter.add(entries: 1, bytes: bytes, path: paths[index])
+                return index + 1
             }.recover { error in
-                errors.withLock { $0[index] = error.kind == .cancelled ? "cancelled" : error.batchMessage }
-                return .done(())
-            }.map { .again(index + 1) }
+                let text = error.kind == .cancelled ? "cancelled" : error.batchMessage
+                let isLost = error.kind == .sidecar && !connection.isUsable
+                errors.withLock { errors in
+                    for failed in index..<(isLost ? paths.count : index + 1) { errors[failed] = text }
+                }
+                return .done(isLost ? paths.count : index + 1)
+            }.map { .again($0) }
         }
     }
 }

@@ -74,7 +74,8 @@ extension VM {
             return call(operation, path, recursive: recursive) { request in
                 request.destinationPath = destination
                 edit(&request)
-            } result: { _ in }
+            } result: { _ in
+            }
         }
     }
 
@@ -96,21 +97,33 @@ extension VM {
     }
 
     func chmodRequest(_ path: String, _ mode: UInt32) -> Steps<Void> {
-        call(.chmod, path) { $0.mode = mode } result: { _ in }
+        call(.chmod, path) {
+            $0.mode = mode
+        } result: { _ in
+        }
     }
 
     func chownRequest(_ path: String, uid: UInt32, gid: UInt32) -> Steps<Void> {
-        call(.chown, path) { ($0.uid, $0.gid) = (uid, gid) } result: { _ in }
+        call(.chown, path) {
+            ($0.uid, $0.gid) = (uid, gid)
+        } result: { _ in
+        }
     }
 
     func utimesRequest(_ path: String, accessed: UInt64, modified: UInt64) -> Steps<Void> {
-        call(.utimes, path) { ($0.atimeMs, $0.mtimeMs) = (accessed, modified) } result: { _ in }
+        call(.utimes, path) {
+            ($0.atimeMs, $0.mtimeMs) = (accessed, modified)
+        } result: { _ in
+        }
     }
 
     func truncateRequest(_ path: String, _ length: UInt64) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
             try shadow.checkWrite(path)
-            return call(.truncate, path) { $0.len = length } result: { _ in }
+            return call(.truncate, path) {
+                $0.len = length
+            } result: { _ in
+            }
         }
     }
 

@@ -41,6 +41,16 @@ package struct CommandLine: Equatable, Sendable {
         }
     }
 
+    /// The error of a start, with what to do where it is our own need for a shell that failed.
+    func explaining(_ error: ClientError) -> ClientError {
+        guard command == "sh", arguments.first == "-c", error.message.hasPrefix("command not found") else {
+            return error
+        }
+        let advice =
+            "the line needs a shell: give the VM a pack that has sh, or run its words by aos_process_exec_argv"
+        return ClientError(error.kind, "\(error.message); \(advice)") { $0 = error.detail }
+    }
+
     private static func isAssignment(_ token: String) -> Bool {
         let name = token.utf8.prefix { $0 != UInt8(ascii: "=") }
         guard name.count < token.utf8.count, let first = name.first else { return false }

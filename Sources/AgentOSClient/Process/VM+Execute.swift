@@ -97,9 +97,10 @@ extension VM {
                 return nil
             }
         }.map { process.started(.success(())) }.recover { [self] error throws(ClientError) in
+            let told = process.command.explaining(error)
             record.remove(process)
-            process.started(.failure(error))
-            throw error
+            process.started(.failure(told))
+            throw told
         }
     }
 

@@ -9,6 +9,8 @@ package struct SidecarOptions: Sendable {
     package var connection: ConnectionOptions = ConnectionOptions()
     /// Requests that we add to find out whether a file operation is safe (architecture decisions 9 and 20).
     package var fileGuards: Bool = true
+    /// How long the end of a VM waits for its processes.
+    package var processEndNanoseconds: UInt64 = 5_000_000_000
 
     package init() {}
 
@@ -33,7 +35,7 @@ package struct SidecarOptions: Sendable {
             document: document,
             allowed: [
                 "sidecarId", "command", "env", "cwd", "authToken", "deadlines", "unresponsiveMs",
-                "stopGraceMs", "hostPaths",
+                "stopGraceMs", "processEndMs", "hostPaths",
                 "fileGuards", "sandbox",
             ]
         )
@@ -74,6 +76,7 @@ package struct SidecarOptions: Sendable {
             connection.unresponsiveNanoseconds = value
         }
         if let value = try object.milliseconds("stopGraceMs") { connection.stopGraceNanoseconds = value }
+        if let value = try object.milliseconds("processEndMs") { processEndNanoseconds = value }
         connection.isRemote = try object.choice("hostPaths", ["local": false, "remote": true]) ?? false
         fileGuards = try object.choice("fileGuards", ["on": true, "off": false]) ?? true
         if let sandbox = try object.object("sandbox", allowed: ["kind", "hostDirectories", "network"]) {

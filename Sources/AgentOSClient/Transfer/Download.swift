@@ -62,7 +62,7 @@ private struct Download {
             let (folder, name) = GuestPath.split(hostPath)
             let directory = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
             meter.expect(entries: 1, bytes: nil)
-            try fetch([real]) { _ in (directory, name) }
+            try fetch([real]) { path in (directory, name, path) }
             if !missing.isEmpty {
                 throw ClientError.guest("ENOENT", "no such file: \(guestPath.given)", kind: .kernel)
             }
@@ -88,8 +88,9 @@ private struct Download {
         let files = entries.filter { $0.kind == .file }.map(\.path)
         for part in Self.runs(files) {
             try fetch(part) { [hostPath] path throws(ClientError) in
-                let (folder, name) = GuestPath.split("/" + below(path))
-                return (try Self.folder(folder, root, hostPath), name)
+                let label = below(path)
+                let (folder, name) = GuestPath.split("/" + label)
+                return (try Self.folder(folder, root, hostPath), name, label)
             }
         }
         return summary(
@@ -165,7 +166,7 @@ private struct Download {
 
     private mutating func fetch(
         _ files: [String],
-        _ place: (String) throws(ClientError) -> (HostDirectory, String)
+        _ place: (String) throws(ClientError) -> (HostDirectory, name: String, label: String)
     ) throws(ClientError) {
         var stream = try FileStream(vm, files, worker)
         do throws(ClientError) {
@@ -181,9 +182,9 @@ private struct Download {
                     guard files.indices.contains(header.index) else {
                         throw ClientError(.sidecar, "\(FileStream.purpose): a file that was not asked for")
                     }
-                    let (folder, name) = try place(files[header.index])
+                    let (folder, name, label) = try place(files[header.index])
                     try save(header, &stream, folder, name)
-                    meter.add(entries: 1, path: files[header.index])
+                    meter.add(entries: 1, path: label)
                 }
             }
         } catch {

@@ -6,8 +6,6 @@ internal import AgentOSWire
 extension VM {
     private enum Times {
         static let second: UInt64 = 1_000_000_000
-        /// Processes that were told to end have this long altogether (vm.md 12.3).
-        static let processes = 5 * second
         static let beforeKill = second
         static let lateExits: UInt64 = 250_000_000
         static let afterKillAll = 2 * second
@@ -49,22 +47,22 @@ extension VM {
         }
     }
 
-    /// SIGTERM to all, SIGKILL each second to what is left after the first, until all have ended or time is
-    /// over: a VM with live programs can often not be disposed at all (hazard X8).
+    /// SIGTERM to all, SIGKILL each second to what is left after the first, until all have ended or their time is
+    /// over (vm.md 12.3): a VM with live programs can often not be disposed at all (hazard X8).
     private var endProcesses: Steps<Void> {
         Steps.begin { [self] in
             let processes = record.processes
             guard !processes.isEmpty else { return .done(()) }
             for process in processes { send(.terminate, to: process) }
+            let limit = sidecar.options.processEndNanoseconds
             return .loop((waited: UInt64(0), isFirst: true)) { [self] state in
                 let alive = processes.filter { !$0.hasEnded }
-                guard !alive.isEmpty, state.waited < Times.processes, connection.isUsable else {
+                guard !alive.isEmpty, state.waited < limit, connection.isUsable else {
                     return .done(.done(()))
                 }
                 if !state.isFirst { for process in alive { send(.kill, to: process) } }
-                return Self.waitForEnds(alive, Times.beforeKill).map {
-                    .again((state.waited + Times.beforeKill, false))
-                }
+                let pause = min(Times.beforeKill, limit - state.waited)
+                return Self.waitForEnds(alive, pause).map { .again((state.waited + pause, false)) }
             }
         }
     }
