@@ -149,6 +149,38 @@ struct buffer file_frame(enum file_operation operation, const char *path, const 
   return frame;
 }
 
+struct buffer execute_frame(const char *process, const char *const argv[]) {
+  struct buffer frame = begin_request(OWNER_VM, REQUEST_EXECUTE);
+  size_t count = 0;
+  while (argv[1 + count]) count++;
+  put_text(&frame, process);
+  put_u8(&frame, 1), put_text(&frame, argv[0]);
+  put(&frame, "\0\0", 2); /* no runtime, no entry point */
+  put_uint(&frame, count);
+  for (size_t i = 0; i < count; i++) put_text(&frame, argv[1 + i]);
+  put(&frame, "\0\0\0", 3); /* no environment, no directory, no tier */
+  end_frame(&frame, 0);
+  return frame;
+}
+
+struct buffer close_stdin_frame(const char *process) {
+  struct buffer frame = begin_request(OWNER_VM, REQUEST_CLOSE_STDIN);
+  put_text(&frame, process);
+  end_frame(&frame, 0);
+  return frame;
+}
+
+struct buffer fetch_frame(uint16_t port, const char *path) {
+  struct buffer frame = begin_request(OWNER_VM, REQUEST_FETCH);
+  put_u16(&frame, port);
+  put_text(&frame, "GET");
+  put_text(&frame, path);
+  put_text(&frame, "{}");
+  put_u8(&frame, 0); /* no body */
+  end_frame(&frame, 0);
+  return frame;
+}
+
 struct buffer noise(size_t count) {
   struct buffer bytes = {0};
   uint64_t state = 0x9E3779B97F4A7C15;

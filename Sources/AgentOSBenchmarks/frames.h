@@ -17,15 +17,23 @@ enum request_tag {
   REQUEST_DISPOSE_VM = 8,
   REQUEST_CONFIGURE_VM = 10,
   REQUEST_FILES = 17,
-  REQUEST_ZOMBIE_TIMERS = 27
+  REQUEST_EXECUTE = 19,
+  REQUEST_CLOSE_STDIN = 21,
+  REQUEST_ZOMBIE_TIMERS = 27,
+  REQUEST_FETCH = 32
 };
 enum response_tag { RESPONSE_REJECTED = 32 };
+enum event_tag { EVENT_OUTPUT = 2, EVENT_EXITED = 3 };
 enum file_operation { FILE_READ = 1, FILE_WRITE = 2, FILE_EXISTS = 5, FILE_READ_DIR = 8 };
 enum owner { OWNER_CONNECTION = 1, OWNER_SESSION = 2, OWNER_VM = 3 };
 
 #define CONNECTION_ID "conn-1"
 #define SESSION_ID "session-1"
 #define VM_ID "vm-1"
+
+/* Where the tag of the payload stands in what the sidecar says of the VM. */
+enum { VM_OWNER_SIZE = 1 + sizeof CONNECTION_ID + sizeof SESSION_ID + sizeof VM_ID };
+enum { RESPONSE_PAYLOAD = FRAME_OWNER + VM_OWNER_SIZE, EVENT_PAYLOAD = FRAME_ID + VM_OWNER_SIZE };
 
 /* A buffer that grows. Out of memory ends the program. */
 struct buffer {
@@ -57,6 +65,11 @@ struct buffer configure_vm_frame(void);
 struct buffer zombie_timers_frame(void);
 /* `content`: NULL, or base64. */
 struct buffer file_frame(enum file_operation operation, const char *path, const struct buffer *content);
+
+/* `argv`: the program and its arguments, and NULL. */
+struct buffer execute_frame(const char *process, const char *const argv[]);
+struct buffer close_stdin_frame(const char *process);
+struct buffer fetch_frame(uint16_t port, const char *path);
 
 /* Bytes that are no text, always the same, and their base64. */
 struct buffer noise(size_t count);

@@ -10,8 +10,9 @@
  * linked, so that this program can also measure its load, and be the instant peer without it. */
 #define LIBRARY_FUNCTIONS(X)                                                                        \
   X(sidecar_create) X(sidecar_release) X(sidecar_dispose) X(sidecar_diagnostics_json) X(vm_create)  \
-  X(fs_exists) X(fs_exists_async) X(fs_read_dir) X(fs_read_dir_async) X(fs_read) X(fs_write)        \
-  X(request_json) X(request_json_async)                                                             \
+  X(fs_exists) X(fs_exists_async) X(fs_read_dir) X(fs_read_dir_async) X(fs_read) X(fs_read_async)   \
+  X(fs_write) X(fs_write_async) X(request_json) X(request_json_async)                               \
+  X(process_exec_argv) X(process_spawn) X(process_close_stdin) X(net_fetch)                         \
   X(queue_create) X(queue_fd) X(queue_drain) X(queue_release) X(event_release)                      \
   X(bytes_data) X(bytes_release) X(error_message) X(error_release)
 

@@ -47,17 +47,20 @@ static void use_one_processor(int is_one) {
 static void run(const char *only, char *self) {
   char *instant[] = {self, "--peer", NULL};
   char *real[] = {getenv("AGENT_OS_SIDECAR_BIN"), NULL};
-  void (*const rows[])(char *const[]) = {NULL,          row_blocking, row_deliveries, row_real_sidecar, row_in_flight,
-                                         row_threads, row_parts,    row_files,      row_asyncio};
-  for (int row = 1; row <= 8; row++) {
-    if (!is_chosen(only, row)) continue;
-    use_one_processor(row <= 3);
-    if (row != 3) rows[row](instant);
-    else if (real[0]) rows[row](real);
-    else printf("3   left out: AGENT_OS_SIDECAR_BIN names no sidecar\n");
-  }
-  use_one_processor(0);
+  static const struct {
+    void (*run)(char *const argv[]);
+    int number, is_real;
+  } rows[] = {{row_blocking, 1, 0},    {row_deliveries, 2, 0},  {row_real_sidecar, 3, 1},   {row_in_flight, 4, 0},
+              {row_threads, 5, 0},     {row_parts, 6, 0},       {row_files, 7, 0},          {row_asyncio, 8, 0},
+              {row_real_files, 10, 1}, {row_real_output, 11, 1}, {row_real_programs, 12, 1}, {row_real_fetch, 13, 1}};
   if (is_chosen(only, 9)) row_load(self);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (!is_chosen(only, rows[i].number)) continue;
+    use_one_processor(rows[i].number <= 3);
+    if (!rows[i].is_real) rows[i].run(instant);
+    else if (real[0]) rows[i].run(real);
+    else printf("%d   left out: AGENT_OS_SIDECAR_BIN names no sidecar\n", rows[i].number);
+  }
 }
 
 int main(int argc, char **argv) {

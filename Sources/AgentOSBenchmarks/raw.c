@@ -58,6 +58,19 @@ static int take(struct raw *raw, int most) {
   return taken;
 }
 
+const uint8_t *raw_next(struct raw *raw, size_t *length) {
+  for (;;) {
+    const uint8_t *frame = raw->bytes + raw->start;
+    size_t there = raw->end - raw->start;
+    if (there >= 4 && there - 4 >= frame_length(frame)) {
+      *length = frame_length(frame);
+      raw->start += 4 + *length;
+      return frame;
+    }
+    fill(raw, 0);
+  }
+}
+
 void raw_receive(struct raw *raw, int count, int polls) {
   for (count -= take(raw, count); count > 0; count -= take(raw, count)) fill(raw, polls);
 }

@@ -23,6 +23,8 @@ void raw_close(struct raw *raw);
 void raw_send(struct raw *raw, struct buffer *frame);
 /* Waits for `count` answers. With `polls` every read(2) has a poll(2) before it. */
 void raw_receive(struct raw *raw, int count, int polls);
+/* Waits for the next frame of any kind, which lies there until the next call; how long its payload is. */
+const uint8_t *raw_next(struct raw *raw, size_t *length);
 /* Waits for at least one answer; how many came, at most `most`. */
 int raw_receive_some(struct raw *raw, int most);
 

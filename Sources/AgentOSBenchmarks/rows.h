@@ -16,6 +16,11 @@ void row_threads(char *const argv[]);
 void row_parts(char *const argv[]);
 void row_files(char *const argv[]);
 void row_asyncio(char *const argv[]);
+/* What a user does, on the real sidecar alone. */
+void row_real_files(char *const argv[]);
+void row_real_programs(char *const argv[]);
+void row_real_output(char *const argv[]);
+void row_real_fetch(char *const argv[]);
 /* `self` is this program, which does row_load_child() in a process of its own. */
 void row_load(const char *self);
 int row_load_child(void);

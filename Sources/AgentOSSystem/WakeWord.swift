@@ -3,10 +3,7 @@ internal import CAgentOSShims
 internal import Synchronization
 
 /// A word to sleep on: one sleeper, any number of wakers, and no system call unless somebody sleeps. futex(2)
-///
-/// Open: what is handed to the sleeper with the signal can lie in the same object. `@unchecked Sendable` for
-/// that reason alone.
-open class WakeWord: @unchecked Sendable {
+package final class WakeWord: Sendable {
     package enum Signal: UInt32 {
         case none = 0
         case sleeping = 1
@@ -18,19 +15,19 @@ open class WakeWord: @unchecked Sendable {
     private let thread: ThreadIdentity = .current
 
     /// Whether the calling thread is the one that made this word, and so the one that sleeps on it.
-    package final var isOfThisThread: Bool { thread == .current }
+    package var isOfThisThread: Bool { thread == .current }
 
     package init() {}
 
     /// An atomic never moves: it is used where it lies.
-    private final var word: UnsafeMutablePointer<UInt32> {
+    private var word: UnsafeMutablePointer<UInt32> {
         withUnsafePointer(to: atomic) {
             UnsafeMutableRawPointer(mutating: UnsafeRawPointer($0)).assumingMemoryBound(to: UInt32.self)
         }
     }
 
     /// Leaves a signal. `done` is final: a later `read` does not hide it.
-    package final func wake(_ signal: Signal) {
+    package func wake(_ signal: Signal) {
         var seen = aos_shim_word_load(word)
         while seen != Signal.done.rawValue {
             let found = aos_shim_word_swap(word, seen, signal.rawValue)
@@ -42,10 +39,10 @@ open class WakeWord: @unchecked Sendable {
         }
     }
 
-    package final var isDone: Bool { aos_shim_word_load(word) == Signal.done.rawValue }
+    package var isDone: Bool { aos_shim_word_load(word) == Signal.done.rawValue }
 
     /// Sleeps until a signal is there or the time is over (`none`). A `read` is taken; `done` stays.
-    package final func sleep(until deadline: MonotonicTime?) -> Signal {
+    package func sleep(until deadline: MonotonicTime?) -> Signal {
         while true {
             let seen = aos_shim_word_swap(word, Signal.none.rawValue, Signal.sleeping.rawValue)
             guard seen == Signal.none.rawValue || seen == Signal.sleeping.rawValue else { return take(seen) }
@@ -62,7 +59,7 @@ open class WakeWord: @unchecked Sendable {
         }
     }
 
-    private final func take(_ seen: UInt32) -> Signal {
+    private func take(_ seen: UInt32) -> Signal {
         guard seen == Signal.read.rawValue else { return .done }
         // It can only have become `done` meanwhile; the `read` is taken all the same and must not be lost.
         _ = aos_shim_word_swap(word, seen, Signal.none.rawValue)

@@ -4,9 +4,8 @@ internal import AgentOSTransport
 
 /// One execution of `Steps`: where an interruption (cancel, deadline, disposal) reaches what is under way.
 ///
-/// It has its lock within itself, for there is one of it in every call. `@unchecked Sendable`: the word orders every
-/// access to the state.
-package final class StepRun: @unchecked Sendable {
+/// A handle: copies are of the same execution.
+package struct StepRun: Sendable {
     private enum Parked: Sendable {
         case nothing
         case request(Connection, id: Int64)
@@ -23,25 +22,19 @@ package final class StepRun: @unchecked Sendable {
         var turn: UInt64 = 0
     }
 
-    private let word: LockWord = LockWord()
-    private var state: State = State()
+    private let state: Lock<State>
 
-    package init() {}
+    package init() { state = Lock(State()) }
 
-    @inline(__always)
-    private func withLock<Result>(_ body: (inout State) -> Result) -> Result {
-        word.lock()
-        defer { word.unlock() }
-        return body(&state)
-    }
+    private init(_ state: Lock<State>) { self.state = state }
 
     /// The error with which the run was interrupted; nil while it may go on.
-    package var interruption: ClientError? { withLock { $0.interruption } }
+    package var interruption: ClientError? { state.withLock { $0.interruption } }
 
     /// Ends what is under way with `error`, and lets nothing interruptible begin. The first interruption
     /// counts.
     package func interrupt(_ error: ClientError) {
-        let (parked, pieces) = withLock { state -> (Parked, [StepRun]) in
+        let (parked, pieces) = state.withLock { state -> (Parked, [StepRun]) in
             guard state.interruption == nil else { return (.nothing, []) }
             state.interruption = error
             defer { state.pieces = [] }
@@ -57,7 +50,7 @@ package final class StepRun: @unchecked Sendable {
 
     /// An interruption of this run is one of `piece` too, until that is over.
     func whenInterrupted(_ piece: StepRun) {
-        let error = withLock { state -> ClientError? in
+        let error = state.withLock { state -> ClientError? in
             state.pieces.removeAll { $0.isFinished }
             state.pieces.append(piece)
             return state.interruption
@@ -65,21 +58,23 @@ package final class StepRun: @unchecked Sendable {
         if let error { piece.interrupt(error) }
     }
 
-    private var isFinished: Bool { withLock { $0.isFinished } }
+    private var isFinished: Bool { state.withLock { $0.isFinished } }
 
     /// Its steps have ended.
-    func finish() { withLock { $0.isFinished = true } }
+    func finish() { state.withLock { $0.isFinished = true } }
 
     /// Interrupts the run after a time, unless it is told before that it is over.
     package func interrupt(_ error: ClientError, after nanoseconds: UInt64) -> InterruptionTimer {
         InterruptionTimer(
-            Reactor.current.schedule(.now.adding(nanoseconds)) { [weak self] in self?.interrupt(error) }
+            Reactor.current.schedule(.now.adding(nanoseconds)) { [weak state] in
+                if let state { StepRun(state).interrupt(error) }
+            }
         )
     }
 
     /// Something begins. The turn names it.
     func begin() -> UInt64 {
-        withLock { state in
+        state.withLock { state in
             state.turn += 1
             return state.turn
         }
@@ -87,7 +82,7 @@ package final class StepRun: @unchecked Sendable {
 
     /// A request is on its way: from now on an interruption gives it up.
     func requestSent(_ turn: UInt64, _ connection: Connection, id: Int64) {
-        let interruption = withLock { state -> ClientError? in
+        let interruption = state.withLock { state -> ClientError? in
             guard state.turn == turn else { return nil }
             state.parked = .request(connection, id: id)
             return state.interruption
@@ -97,7 +92,7 @@ package final class StepRun: @unchecked Sendable {
 
     /// Something else is waited for, which `interrupter` ends.
     func park(_ turn: UInt64, _ interrupter: @escaping @Sendable (ClientError) -> Void) {
-        let interruption = withLock { state -> ClientError? in
+        let interruption = state.withLock { state -> ClientError? in
             guard state.turn == turn else { return nil }
             state.parked = .other(interrupter)
             return state.interruption
@@ -107,7 +102,7 @@ package final class StepRun: @unchecked Sendable {
 
     /// What was begun is over.
     func end(_ turn: UInt64) {
-        withLock { state in
+        state.withLock { state in
             guard state.turn == turn else { return }
             state.turn += 1
             state.parked = .nothing

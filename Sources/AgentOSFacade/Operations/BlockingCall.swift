@@ -8,13 +8,7 @@ enum BlockingCall {
     private static let grace: UInt64 = 1_000_000_000
     private static let forEver = UInt64.max
 
-    /// `@unchecked Sendable`: the result is written before the word is done, and read after that.
-    private final class Cell<Output: Sendable>: WakeWord, @unchecked Sendable {
-        var result: Result<Output, ClientError>?
-
-        /// What there is, once the word is done.
-        var outcome: Result<Output, ClientError>? { isDone ? result : nil }
-    }
+    private typealias Cell<Output> = Lock<Result<Output, ClientError>?>
 
     private static func outOfTime() -> ClientError { ClientError(.timeout, "the call ran out of time") }
 
@@ -41,33 +35,35 @@ enum BlockingCall {
         {
             throw outOfTime()
         }
-        let cell = Cell<Output>()
+        let cell = Cell<Output>(nil)
+        let word = WakeWord()
         let run = StepRun()
         steps.run(run) { result in
             connection?.budget.release(reserved)
-            cell.result = result
-            if let connection { connection.finish(cell) } else { cell.wake(.done) }
+            cell.withLock { $0 = result }
+            if let connection { connection.finish(word) } else { word.wake(.done) }
         }
-        if let result = wait(cell, connection, deadline) { return try result.get() }
+        if let result = wait(cell, word, connection, deadline) { return try result.get() }
         guard cancels else { throw outOfTime() }
         run.interrupt(outOfTime())
-        if let result = wait(cell, connection, MonotonicTime.now.adding(grace)) { return try result.get() }
+        if let result = wait(cell, word, connection, MonotonicTime.now.adding(grace)) { return try result.get() }
         throw outOfTime()
     }
 
     private static func wait<Output>(
         _ cell: Cell<Output>,
+        _ word: WakeWord,
         _ connection: Connection?,
         _ deadline: MonotonicTime?
     ) -> Result<Output, ClientError>? {
-        if !cell.isDone {
+        if !word.isDone {
             if let connection {
-                _ = connection.wait(cell, until: deadline)
+                _ = connection.wait(word, until: deadline)
             } else {
-                _ = cell.sleep(until: deadline)
+                _ = word.sleep(until: deadline)
             }
         }
-        return cell.outcome
+        return cell.withLock { $0 }
     }
 
     /// Refuses to wait for the end of a sidecar inside one of its own callbacks.

@@ -61,7 +61,7 @@ struct SidecarOptionsTests {
         (
             #"{"pool":"x"}"#,
             "pool: unknown member; known are sidecarId, command, env, cwd, authToken, deadlines, unresponsiveMs, "
-                + "stopGraceMs, hostPaths, fileGuards, sandbox"
+                + "stopGraceMs, processEndMs, hostPaths, fileGuards, sandbox"
         ),
     ]
 
