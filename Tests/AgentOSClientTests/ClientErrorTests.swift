@@ -84,6 +84,8 @@ struct ClientErrorTests {
             ClientError(kind, message) { $0.code = code }.batchMessage
         }
         #expect(text(.kernel, "went wrong", "io_error") == "io_error: went wrong")
+        #expect(text(.kernel, "boom", "invalid_state") == "invalid_state: boom")
+        #expect(text(.kernel, "EPERM: no", "EPERM") == "EPERM: no")
         #expect(text(.kernel, "ENOENT: no such file", "kernel_error") == "ENOENT: no such file")
         #expect(text(.kernel, "io_error: went wrong", "io_error") == "io_error: went wrong")
         #expect(text(.kernel, "io_errors: x", "io_error") == "io_error: io_errors: x")
