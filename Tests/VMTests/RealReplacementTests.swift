@@ -38,41 +38,91 @@ struct RealReplacementTests {
         #expect(try vm.exists(path) == false, sourceLocation: sourceLocation)
     }
 
-    @Test("a file that gets the path of one that was removed")
-    func renamedOntoRemoved() throws {
+    /// In a directory of the VM's own: one of a lower layer is treated in another way.
+    @Test("a file that gets the path of one that was removed", arguments: ["/tmp", "/tmp/own"])
+    func renamedOntoRemoved(_ folder: String) throws {
         let vm = try realVM()
         defer { finish(vm) }
-        try vm.write("/tmp/a", "old")
-        try vm.write("/tmp/b", "new")
-        try vm.remove("/tmp/a")
-        try vm.rename("/tmp/b", to: "/tmp/a")
-        try expectContent(vm, "/tmp/a", "new")
-        try expectGone(vm, "/tmp/b")
-        #expect(try vm.list("/tmp") == ["a"])
+        try vm.write("\(folder)/a", "old")
+        try vm.write("\(folder)/b", "new")
+        try vm.remove("\(folder)/a")
+        try vm.rename("\(folder)/b", to: "\(folder)/a")
+        try expectContent(vm, "\(folder)/a", "new")
+        try expectGone(vm, "\(folder)/b")
+        #expect(try vm.list(folder) == ["a"])
     }
 
-    @Test("a directory that gets the path of a file that was removed")
-    func directoryOntoRemoved() throws {
+    @Test("a directory that gets the path of a file that was removed", arguments: ["/tmp", "/tmp/own"])
+    func directoryOntoRemoved(_ folder: String) throws {
         let vm = try realVM()
         defer { finish(vm) }
-        try vm.write("/tmp/a", "old")
-        try vm.write("/tmp/d/f", "new")
-        try vm.remove("/tmp/a")
-        try vm.rename("/tmp/d", to: "/tmp/a")
-        try expectContent(vm, "/tmp/a/f", "new")
-        #expect(try vm.list("/tmp") == ["a"] && vm.list("/tmp/a") == ["f"])
+        try vm.write("\(folder)/a", "old")
+        try vm.write("\(folder)/d/f", "new")
+        try vm.remove("\(folder)/a")
+        try vm.rename("\(folder)/d", to: "\(folder)/a")
+        try expectContent(vm, "\(folder)/a/f", "new")
+        #expect(try vm.list(folder) == ["a"] && vm.list("\(folder)/a") == ["f"])
     }
 
-    @Test("a file below the path of what was removed", arguments: [true, false])
-    func belowRemoved(_ wasDirectory: Bool) throws {
+    @Test("a file in a directory that gets the path of one that was removed with a file of that name")
+    func inDirectoryOntoRemoved() throws {
         let vm = try realVM()
         defer { finish(vm) }
-        try vm.write(wasDirectory ? "/tmp/d/old/f" : "/tmp/d", "old")
-        try vm.remove("/tmp/d", recursive: true)
-        try vm.write("/tmp/d/new/f", "new")
-        try expectContent(vm, "/tmp/d/new/f", "new")
-        try expectGone(vm, "/tmp/d/old")
-        #expect(try vm.list("/tmp/d") == ["new"])
+        try vm.write("/tmp/own/a/f", "old")
+        try vm.write("/tmp/own/d/f", "new")
+        try vm.remove("/tmp/own/a", recursive: true)
+        try vm.rename("/tmp/own/d", to: "/tmp/own/a")
+        try expectContent(vm, "/tmp/own/a/f", "new")
+        #expect(try vm.list("/tmp/own") == ["a"] && vm.list("/tmp/own/a") == ["f"])
+    }
+
+    /// What is put below a path of which nothing is there any more.
+    enum Way: String, CaseIterable, Sendable {
+        case write, batch, mkdir, symlink, link
+
+        func put(_ text: String, at path: String, _ vm: HostVM) throws {
+            switch self {
+            case .write: try vm.write(path, text)
+            case .batch: _ = try vm.writeFiles([(path, Array(text.utf8))])
+            case .mkdir:
+                try vm.makeDirectory(String(path.dropLast(2)), recursive: true)
+                try vm.write(path, text)
+            case .symlink, .link:
+                try vm.write("/tmp/there", text)
+                if self == .link {
+                    try vm.link("/tmp/there", to: path)
+                } else {
+                    try vm.symlink("/tmp/there", at: path)
+                }
+            }
+        }
+    }
+
+    @Test("what comes below the path of something that was removed", arguments: [true, false], Way.allCases)
+    func belowRemoved(_ wasDirectory: Bool, _ way: Way) throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        try vm.write(wasDirectory ? "/tmp/own/d/old/f" : "/tmp/own/d", "old")
+        try vm.remove("/tmp/own/d", recursive: true)
+        try way.put("new", at: "/tmp/own/d/x/f", vm)
+        try expectContent(vm, "/tmp/own/d/x/f", "new")
+        try expectGone(vm, "/tmp/own/d/old")
+        #expect(try vm.list("/tmp/own/d") == ["x"] && vm.list("/tmp/own/d/x") == ["f"])
+    }
+
+    /// A file of a lower layer hides its path for good: what is below it is refused, for otherwise it would end
+    /// the sidecar with the next program.
+    @Test("nothing comes below the path of a file of a lower layer that was removed", arguments: Way.allCases)
+    func belowRemovedLower(_ way: Way) throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        try vm.remove("/etc/hostname")
+        let error = failure { try way.put("new", at: "/etc/hostname/x/f", vm) }
+        if way != .batch { expect(error, AOS_E_REMOTE, errno: "ENOTDIR") }
+        #expect(vm.isAlive)
+        try expectGone(vm, "/etc/hostname/x/f")
+        try vm.write("/etc/hostname", "mine")
+        try expectContent(vm, "/etc/hostname", "mine")
     }
 
     @Test("a file that gets the path of one of a lower layer that was removed")
