@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentOSHostTesting
+import AgentOSWire
 import CAgentOS
 import Testing
 
@@ -53,6 +54,35 @@ struct ShutdownSubscriptionTests {
             #expect(last.status == AOS_OK && last.value == 143, "\(entry.name): \(last)")
             let error = failure { _ = try sidecar.take(entry.op, limit: 0) }
             #expect(error?.status == AOS_E_STALE, "\(entry.name)")
+        }
+    }
+
+    @Test("a wait for a listener has its one end in the shutdown too, alone and as long as a process runs")
+    func listeners() throws {
+        let peer = S.barePeer(
+            S.on("execute", S.answer),
+            S.on("kill_process", S.answer, S.exit(143)),
+            S.on("find_listener", #"{"answer":{"type":"listener_snapshot","listener":null}}"#)
+        )
+        // What is late is so by chance, depending on where between two looks the shutdown ends.
+        for round in 0..<5 {
+            let vm = try peer.sidecar().createVM()
+            let process = try vm.spawn(["x"])
+            let query: JSONValue = .members(["port": .integer(80)])
+            let ops = [
+                try vm.submitWaitForListener(query),
+                try vm.submitWaitForListener(query, process: process.id),
+            ]
+            #expect(peer.wait { $0.requests("execute").count == round + 1 })
+            #expect(peer.wait { $0.requests("find_listener").count >= 4 * round + 4 })
+            try vm.shutdown()
+            for (op, statuses) in zip(ops, [[AOS_E_DISPOSED], [AOS_E_DISPOSED, AOS_E_NOT_FOUND]]) {
+                let last = try vm.sidecar.take(op, limit: 0)
+                #expect(last?.kind == AOS_EV_COMPLETE, "round \(round): no end")
+                #expect(statuses.contains(last?.status ?? 0), "\(String(describing: last))")
+                let late = failure { _ = try vm.sidecar.take(op, limit: second) }
+                #expect(late?.status == AOS_E_STALE, "round \(round): a second event")
+            }
         }
     }
 }

@@ -210,6 +210,19 @@ struct CreationTests {
         #expect(sidecar.vmCount == 0)
     }
 
+    @Test("10: the disposal of a cancelled creation follows the answer to configure_vm")
+    func cancelledInOrder() throws {
+        let peer = ScriptedPeer(#"[{"on":"configure_vm","do":[{"delay":400},{"default":true}]}]"#)
+        let sidecar = try peer.sidecar()
+        let op = try sidecar.submit { op, err in aos_vm_create_async(sidecar.handle, nil, 0, nil, op, err) }
+        #expect(peer.wait { !$0.requests("configure_vm").isEmpty })
+        #expect(aos_op_cancel(sidecar.handle, op) == AOS_OK)
+        #expect(try sidecar.events(of: op).map(\.status) == [aos_status(AOS_E_CANCELED)])
+        let configured = try #require(peer.times(of: "configure_vm").first)
+        let disposed = try #require(peer.times(of: "dispose_vm").first)
+        #expect(disposed - configured >= 399, "\(disposed - configured) ms")
+    }
+
     @Test("10: a creation that runs out of its time is undone", arguments: ["create_vm", "configure_vm"])
     func outOfTime(_ request: String) throws {
         let peer = ScriptedPeer("[{\"on\":\"\(request)\",\"do\":[{\"delay\":600},{\"default\":true}]}]")

@@ -252,6 +252,29 @@ struct ShutdownTests {
         #expect(others == ["execute", "dispose_vm"])
     }
 
+    @Test("33: from its start on nobody subscribes to output any more")
+    func noSubscriptions() throws {
+        let exit = #"{"event":{"type":"process_exited","process_id":"$processId","exit_code":143}}"#
+        let peer = ScriptedPeer(
+            """
+            [{"on":"execute","do":[{"default":true}]},{"on":"kill_process","nth":3,"do":[{"default":true},\(exit)]},\
+            {"on":"kill_process","nth":4,"do":[{"default":true},\(exit)]}]
+            """
+        )
+        let sidecar = try peer.sidecar()
+        let vm = try sidecar.createVM()
+        let (process, shell) = (try vm.spawn(["p"]), try vm.openShell())
+        #expect(peer.wait { $0.requests("execute").count == 2 })
+        let op = try sidecar.submit { aos_vm_shutdown_async(vm.handle, vm.id, nil, $0, $1) }
+        #expect(peer.wait { $0.requests("kill_process").count == 2 })
+        for work in [{ _ = try shell.subscribe() }, { _ = try process.subscribe() }] as [() throws -> Void] {
+            let error = failure(of: work)
+            expect(error, AOS_E_DISPOSED)
+            #expect(error?.message == "AgentOs has been disposed")
+        }
+        #expect(try sidecar.events(of: op).map(\.status) == [aos_status(AOS_OK)])
+    }
+
     @Test("12.4: that the VM is gone already is no error")
     func unknownVM() throws {
         let peer = ScriptedPeer(
