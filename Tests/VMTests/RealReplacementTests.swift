@@ -125,6 +125,20 @@ struct RealReplacementTests {
         try expectContent(vm, "/etc/hostname", "mine")
     }
 
+    @Test("a refused call does not bring a removed file of a lower layer back", arguments: Way.allCases)
+    func staysRemoved(_ way: Way) throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        try vm.remove("/etc/hostname")
+        let names = try vm.list("/etc")
+        for path in ["/etc/hostname/x/f", "/etc/hostname/f"] {
+            _ = failure { try way.put("new", at: path, vm) }
+        }
+        _ = failure { try vm.makeDirectory("/etc/hostname") }
+        try expectGone(vm, "/etc/hostname")
+        #expect(try vm.list("/etc") == names)
+    }
+
     @Test("a file that gets the path of one of a lower layer that was removed")
     func ontoRemovedLower() throws {
         let vm = try realVM()
