@@ -22,6 +22,15 @@ struct ClientErrorTests {
         #expect(ClientError(kind, "m") { $0.code = "io_error" }.description == text)
     }
 
+    @Test("a shell that is not found is printed in small letters, as the reference does")
+    func shellNotFound() {
+        let error = ClientError(.shellNotFound, "Shell not found: 7")
+        #expect(error.message == "Shell not found: 7")
+        #expect(error.description == "shell not found: 7")
+        let document = #"{"kind":"shell_not_found","description":"shell not found: 7"}"#
+        #expect(error.detailJSON == document)
+    }
+
     @Test(
         "the detail document has the kind, and the printed form where that is another one",
         arguments: [
@@ -84,6 +93,8 @@ struct ClientErrorTests {
             ClientError(kind, message) { $0.code = code }.batchMessage
         }
         #expect(text(.kernel, "went wrong", "io_error") == "io_error: went wrong")
+        #expect(text(.kernel, "boom", "invalid_state") == "invalid_state: boom")
+        #expect(text(.kernel, "EPERM: no", "EPERM") == "EPERM: no")
         #expect(text(.kernel, "ENOENT: no such file", "kernel_error") == "ENOENT: no such file")
         #expect(text(.kernel, "gone", "ENOENT") == "ENOENT: gone")
         #expect(text(.kernel, "ENOENT: gone", "ENOENT") == "ENOENT: gone")

@@ -164,4 +164,97 @@ struct CallbackTests {
         #expect(statuses.withLock { $0.allSatisfy { [AOS_OK, AOS_E_STALE].contains($0) } })
         for recorder in [outer] + inner { #expect(recorder.faults == [] && recorder.drops == 1) }
     }
+
+    private static let lines: [String] = (1...20).map { "line \($0)" }
+
+    private func texts(_ recorder: HostRecorder) -> [String] {
+        recorder.entries.filter { $0.kind == AOS_EV_STDOUT }.map(\.text)
+    }
+
+    @Test(
+        "a subscriber that is added in another's callback: each item once for both (vm.md 17, 38)",
+        arguments: calling,
+        // In the first chunk, between others, and in the end.
+        [1, 10, 21] as [UInt64]
+    )
+    func subscribing(deliver: UInt32, place: UInt64) throws {
+        let queue = try HostQueue()
+        let sidecar = try HostPeer.sidecar()
+        let vm = try sidecar.createVM()
+        let statuses: Lock<[Int32]> = Lock([])
+        let inner = HostRecorder()
+        let outer = HostRecorder { [sidecar] entry in
+            guard entry.sequence == place else { return }
+            var given = inner.completion(deliver, queue.handle)
+            let status = aos_process_subscribe(sidecar.handle, entry.object, nil, 0, &given, nil, nil)
+            statuses.withLock { $0.append(status) }
+        }
+        _ = try vm.spawn("many", outer.completion(deliver, queue.handle))
+        #expect(settle([outer, inner], queue, deliver))
+        #expect(statuses.withLock { $0 } == [AOS_OK])
+        for recorder in [outer, inner] {
+            #expect(recorder.faults == [] && recorder.drops == 1)
+            #expect(texts(recorder) == Self.lines)
+            #expect(recorder.terminals.count == 1 && recorder.last?.value == 3)
+        }
+    }
+
+    @Test(
+        "one that unsubscribes itself in its callback: each item once, its end, and all for another (vm.md 17, 38)",
+        arguments: calling
+    )
+    func unsubscribing(deliver: UInt32) throws {
+        let queue = try HostQueue()
+        let sidecar = try HostPeer.sidecar()
+        let vm = try sidecar.createVM()
+        let statuses: Lock<[Int32]> = Lock([])
+        let leaving = HostRecorder { [sidecar] entry in
+            guard entry.sequence == 5 else { return }
+            let status = aos_op_cancel(sidecar.handle, entry.op)
+            statuses.withLock { $0.append(status) }
+        }
+        // The other two subscribe in the first one's callback, so that all of them see the chunks live.
+        let staying = HostRecorder()
+        let outer = HostRecorder { [sidecar] entry in
+            guard entry.sequence == 1 else { return }
+            for recorder in [leaving, staying] {
+                var given = recorder.completion(deliver, queue.handle)
+                let status = aos_process_subscribe(sidecar.handle, entry.object, nil, 0, &given, nil, nil)
+                statuses.withLock { $0.append(status) }
+            }
+        }
+        let (process, _) = try vm.spawn("lines", outer.completion(deliver, queue.handle))
+        #expect(settle([leaving], queue, deliver))
+        // Only now: of an operation that has ended meanwhile there would be nothing to cancel.
+        try check { aos_process_kill(sidecar.handle, process, nil, HostSidecar.limit, $0) }
+        #expect(settle([outer, leaving, staying], queue, deliver))
+        #expect(statuses.withLock { $0 } == [AOS_OK, AOS_OK, AOS_OK])
+        for recorder in [outer, leaving, staying] { #expect(recorder.faults == [] && recorder.drops == 1) }
+        // What was on its way to it still comes, and nothing of that twice; its end is behind all of it.
+        #expect(texts(leaving).count >= 5 && Self.lines.starts(with: texts(leaving)))
+        #expect(leaving.terminals.count == 1)
+        #expect(leaving.last?.kind == AOS_EV_COMPLETE && leaving.last?.status == AOS_E_CANCELED)
+        for recorder in [outer, staying] {
+            #expect(texts(recorder) == Self.lines && recorder.last?.value == 143)
+        }
+    }
+
+    @Test("a program cancelled in its own callback: one end, and nothing behind it", arguments: calling)
+    func cancellingItself(deliver: UInt32) throws {
+        let queue = try HostQueue()
+        let sidecar = try HostPeer.sidecar()
+        let vm = try sidecar.createVM()
+        let statuses: Lock<[Int32]> = Lock([])
+        let recorder = HostRecorder { [sidecar] entry in
+            guard entry.kind == AOS_EV_STDOUT else { return }
+            let status = aos_op_cancel(sidecar.handle, entry.op)
+            statuses.withLock { $0.append(status) }
+        }
+        _ = try vm.spawn("endless", recorder.completion(deliver, queue.handle))
+        #expect(settle([recorder], queue, deliver))
+        #expect(statuses.withLock { $0 } == [AOS_OK])
+        #expect(recorder.faults == [] && recorder.drops == 1 && texts(recorder) == ["here"])
+        #expect(recorder.last?.status == AOS_E_CANCELED)
+        #expect(vm.isAlive)
+    }
 }

@@ -6,8 +6,8 @@ import CAgentOS
 /// The peer of these tests, and operations on it that end in the ways that are needed.
 enum HostPeer {
     /// `/hang` is never answered, `/late` is after some milliseconds, `/refuse` is refused, `/kill` ends the
-    /// sidecar. A program `many` writes 20 lines and ends with 3; `endless` writes one line and stays until
-    /// it is killed; `minus` ends with -5.
+    /// sidecar. A program `many` writes 20 lines and ends with 3; `lines` writes them, and `endless` one
+    /// line, and both stay until they are killed; `minus` ends with -5.
     private static let rules: String = """
         [{"on":"guest_filesystem_call","where":{"path":"/hang"},"do":[{"nothing":true}]},
          {"on":"guest_filesystem_call","where":{"path":"/late"},"do":[{"delay":[1,8]},{"default":true}]},
@@ -18,6 +18,9 @@ enum HostPeer {
           {"event":{"type":"process_output","process_id":"$processId","channel":"stdout",
            "chunk":{"text":"line $i"}}}]},
           {"event":{"type":"process_exited","process_id":"$processId","exit_code":3}}]},
+         {"on":"execute","where":{"command":"lines"},"do":[{"default":true},{"repeat":20,"do":[
+          {"event":{"type":"process_output","process_id":"$processId","channel":"stdout",
+           "chunk":{"text":"line $i"}}}]}]},
          {"on":"execute","where":{"command":"minus"},"do":[{"default":true},
           {"event":{"type":"process_exited","process_id":"$processId","exit_code":-5}}]},
          {"on":"execute","where":{"command":"endless"},"do":[{"default":true},

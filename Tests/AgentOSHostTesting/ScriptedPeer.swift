@@ -60,6 +60,12 @@ package final class ScriptedPeer: Sendable {
 
     package var requestTypes: [String] { requests().compactMap { $0["type"]?.stringValue } }
 
+    /// When requests of a type came, in ms since the start of the peer.
+    package func times(of type: String) -> [Int64] {
+        events("frame").filter { $0["frame"]?["payload"]?["type"]?.stringValue == type }
+            .compactMap { $0["ms"]?.integerValue }
+    }
+
     /// Whole frames in JSON form.
     package var frames: [JSONValue] { events("frame").compactMap { $0["frame"] } }
 

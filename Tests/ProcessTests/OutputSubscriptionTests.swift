@@ -2,6 +2,7 @@
 import AgentOSHostTesting
 import AgentOSWire
 import CAgentOS
+import Glibc
 import Testing
 
 @Suite("Further consumers of a program's output (process.md 7.1)", .timeLimit(.minutes(10)))
@@ -138,6 +139,45 @@ struct OutputSubscriptionTests {
         let after = collector.result
         #expect(after.text.count == result.text.count && after.ends == 1 && after.overlaps == 0)
         #expect(after.text.count < output.count && after.isInSequence)
+    }
+
+    /// As many as fit into three seconds, or as many as `AGENTOS_CANCEL_ROUNDS` says.
+    @Test("vm.md 40: no call after a cancel in a flood, round after round")
+    func manyCancels() throws {
+        let wanted = getenv("AGENTOS_CANCEL_ROUNDS").flatMap { Int(String(cString: $0)) }
+        let peer = S.peer(
+            S.on(
+                "execute",
+                S.answer,
+                S.times(10_000_000, S.times(20, S.output(bytes: 64, fill: "flood")), S.delay(1))
+            )
+        )
+        let vm = try peer.sidecar().createVM()
+        // Nobody takes what it prints.
+        let ring: JSONValue = .members(["overflow": .string("ring"), "overflowBytes": .integer(4096)])
+        let process = try vm.spawn(["x"], ring)
+        let options = Self.options(["replay": .bool(false)])
+        let end = ContinuousClock.now + .seconds(3)
+        var ended: [(collector: Collector, bytes: Int)] = []
+        while wanted.map({ ended.count < $0 }) ?? (ContinuousClock.now < end) {
+            let collector = Collector()
+            let completion = collector.completion(AOS_DELIVER_THREAD)
+            let subscription = try process.subscribe(options, completion: completion)
+            #expect(eventually { !collector.result.text.isEmpty })
+            #expect(subscription.cancel() == AOS_OK)
+            #expect(eventually { collector.isDropped })
+            let result = collector.result
+            #expect(result.status == AOS_E_CANCELED && result.ends == 1 && result.isInSequence)
+            ended.append((collector, result.text.count))
+        }
+        #expect(ended.count >= wanted ?? 50, "\(ended.count)")
+        #expect(try process.describe()["running"] == .bool(true))
+        try process.kill(nil)
+        _ = try process.wait()
+        for (collector, bytes) in ended {
+            let result = collector.result
+            #expect(result.text.count == bytes && result.overlaps == 0 && result.drops == 1)
+        }
     }
 
     @Test("one channel alone, and only what comes from now on")

@@ -75,12 +75,6 @@ extension ScriptedPeer {
     /// What was sent after the VM was made.
     var typesAfterCreation: [String] { Array(requestTypes.dropFirst(5)) }
 
-    /// When requests of a type came, in ms since the start of the peer.
-    func times(of type: String) -> [Int64] {
-        events("frame").filter { $0["frame"]?["payload"]?["type"]?.stringValue == type }
-            .compactMap { $0["ms"]?.integerValue }
-    }
-
     /// The bytes of the chunks that were written to stdin; long ones are known by their length alone.
     var chunkSizes: [Int] {
         requests("write_stdin").compactMap { request in

@@ -31,13 +31,21 @@ extension RealProcesses {
             }
         }
 
-        @Test("20,000 lines, and 10 MB in writes of 64 KiB, byte for byte (case 8)")
+        @Test("20,000 lines, and 10 MB in writes of 64 KiB in 5 s, byte for byte (case 8)")
         func much() throws {
             try withVM { vm throws in
                 let lines = try vm.node("for (let i = 0; i < 20000; i++) console.log('line ' + i)")
                 #expect(lines.output.elementsEqual((0..<20_000).map { "line \($0)\n" }.joined().utf8))
                 #expect(lines.code == 0 && lines.error == [])
-                #expect(try vm.node(Self.tenMegabytes).output == Self.expected)
+                // Under 5 s: the best of three, for others use the machine too.
+                var best = Duration.seconds(60)
+                for _ in 0..<3 where best >= .seconds(5) {
+                    let start = ContinuousClock.now
+                    let output = try vm.node(Self.tenMegabytes).output
+                    best = min(best, ContinuousClock.now - start)
+                    #expect(output == Self.expected)
+                }
+                #expect(best < .seconds(5), "\(best)")
             }
         }
 

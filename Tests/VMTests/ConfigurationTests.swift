@@ -160,8 +160,11 @@ struct ConfigurationTests {
     @Test("16: what the caller brings is not generated, and the base is a lower of its own kind")
     func callersInstructions() throws {
         let own = #"{"path":"/etc/agentos/instructions.md","type":"file","content":"mine"}"#
-        let (create, _) = try requests(Lower.root(Lower.export(own)))
+        let peer = ScriptedPeer()
+        _ = try peer.sidecar().createVM(Lower.root(Lower.export(own)))
+        let create = try #require(peer.requests("create_vm").first)
         #expect(lowers(create).map { paths($0) } == [["/etc/agentos/instructions.md"]])
+        #expect(peer.requests("bootstrap_root_filesystem").isEmpty)
         let (second, _) = try requests(Lower.root(#"{"kind":"bundled-base-filesystem"}"#))
         #expect(lowers(second).map { $0["kind"]?.stringValue } == ["bundled_base_filesystem"])
     }

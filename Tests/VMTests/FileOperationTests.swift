@@ -140,4 +140,13 @@ struct FileOperationTests {
             expect(error, AOS_E_REMOTE, errno: "EEXIST", says: "file exists: /a")
         }
     }
+
+    @Test("29, H13: of a walk through 300 names at most three requests make the sidecar scan")
+    func walkScans() throws {
+        let names = (0..<300).map { "\"\($0)\"" }.joined(separator: ",")
+        let peer = FileRules.tree(["/many": names])
+        let vm = try peer.sidecar().createVM()
+        #expect(try vm.walk("/many").count == 300)
+        #expect(peer.sentCalls.count <= 3, "\(peer.sentCalls.prefix(10))")
+    }
 }

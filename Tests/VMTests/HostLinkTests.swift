@@ -99,7 +99,46 @@ struct HostLinkTests {
         #expect(try vm.exists("/tmp/x/keep") == false)
     }
 
-    @Test("a child that outlives its program plants the link later")
+    /// Ends a VM with a program that the client does not know of: that works, or is refused in one way, and
+    /// the process is gone in either case.
+    private func shutdown(_ vm: HostVM) throws {
+        let pid = try #require(vm.sidecar.processID)
+        if let error = failure(of: { try vm.shutdown() }) {
+            expect(error, AOS_E_REMOTE)
+            #expect(error.code == "execution_error")
+            #expect(error.message == "failed to terminate active guest executions for VM vm-1")
+        }
+        #expect(eventually { !isRunning(pid) })
+        #expect(vm.sidecar.vmCount == 0)
+        let next = try vm.sidecar.createVM()
+        #expect(next.isAlive)
+        #expect(try next.script("console.log(1)").outputText == "1\n")
+    }
+
+    @Test("X4: a program of ours beside a child that outlives its own ends once, however the VM ends")
+    func besideOrphan() throws {
+        let vm = try realVM()
+        let sidecar = vm.sidecar
+        let child = "console.log('up');setInterval(()=>{},1000)"
+        try vm.script(
+            """
+            require('child_process').spawn('node',['-e',"\(child)"],{detached:true,stdio:'ignore'}).unref()
+            """
+        )
+        let process = try vm.spawn(["node", "-e", child])
+        _ = try process.waitForOutput("up")
+        let late = try process.subscribe()
+        _ = try late.waitForOutput("up")
+        try shutdown(vm)
+        for op in [process.op, late.op] {
+            let events = try sidecar.events(of: op, limit: 0)
+            #expect(events.count == 1 && events.last?.kind == AOS_EV_COMPLETE)
+            #expect(events.last?.status == AOS_OK && events.last?.value == 143, "\(events)")
+            #expect(failure { _ = try sidecar.take(op, limit: 0) }?.status == AOS_E_STALE)
+        }
+    }
+
+    @Test("X4: a child that outlives its program plants the link later")
     func orphan() throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -118,7 +157,8 @@ struct HostLinkTests {
         _ = change(vm)
         #expect(host.content == before)
         #expect(vm.isAlive)
-        _ = failure { try vm.shutdown() }
+        try shutdown(vm)
+        #expect(host.content == before)
     }
 
     /// A root that is read-only is never compared with the sidecar's copy, where a guest's JavaScript has put

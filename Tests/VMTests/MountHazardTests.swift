@@ -46,6 +46,27 @@ struct MountHazardTests {
         #expect(try sidecar.createVM().isAlive)
     }
 
+    @Test("H17: what is above a mount is not renamed, nor a directory onto a file, and a configuration works")
+    func renameAboveMount() throws {
+        let config = try json(#"{"mounts":[{"path":"/work/m","plugin":{"id":"memory"}}]}"#)
+        let vm = try realVM(config)
+        defer { finish(vm) }
+        try vm.write("/work/m/f", "x")
+        try vm.write("/work/g", "y")
+        try vm.write("/tmp/d/f", "d")
+        try vm.write("/tmp/file", "file")
+        expect(failure { try vm.rename("/work", to: "/tmp/moved") }, AOS_E_INVALID, errno: "EBUSY")
+        expect(failure { try vm.rename("/tmp/d", to: "/tmp/file") }, AOS_E_REMOTE, errno: "ENOTDIR")
+        try vm.configure(config)
+        for path in ["/work", "/work/m", "/tmp/d"] {
+            #expect(try vm.stat(path)["isDirectory"] == .bool(true), "\(path)")
+        }
+        #expect(try vm.exists("/tmp/moved") == false)
+        #expect(try vm.readText("/work/m/f") == "x" && vm.readText("/work/g") == "y")
+        #expect(try vm.readText("/tmp/file") == "file" && vm.readText("/tmp/d/f") == "d")
+        #expect(try vm.script("console.log(1)").outputText == "1\n")
+    }
+
     @Test("H11: files of a memory mount do not appear in the root")
     func memoryMount() throws {
         let mount = #"{"path":"/mnt/m","plugin":{"id":"memory"}}"#
@@ -168,6 +189,15 @@ struct MountHazardTests {
         try vm.makeDirectory("/mnt/h/d")
         try vm.write("/mnt/h/d/g", "y")
         #expect(try folder.names() == ["d", "f"])
+        try vm.rename("/mnt/h/f", to: "/mnt/h/e")
+        #expect(try folder.names() == ["d", "e"])
+        #expect(try readFile("\(folder.path)/e") == Array("x".utf8))
+        try vm.rename("/mnt/h/d", to: "/mnt/h/c")
+        #expect(try readFile("\(folder.path)/c/g") == Array("y".utf8))
+        try vm.remove("/mnt/h/e")
+        #expect(try folder.names() == ["c"])
+        try vm.remove("/mnt/h/c", recursive: true)
+        #expect(try folder.names() == [])
         try writeFile("\(folder.path)/late", Array("late".utf8))
         #expect(try vm.readText("/mnt/h/late") == "late")
         symlink(outside.path, "\(folder.path)/out")

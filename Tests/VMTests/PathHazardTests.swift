@@ -14,7 +14,8 @@ struct PathHazardTests {
     func readTooLarge() throws {
         let vm = try realVM()
         defer { finish(vm) }
-        #expect(try vm.script("require('fs').writeFileSync('/tmp/big', Buffer.alloc(2000000))").code == 0)
+        try vm.write("/tmp/big", "x")
+        try vm.truncate("/tmp/big", 2_000_000)
         let error = failure { _ = try vm.read("/tmp/big") }
         expect(error, AOS_E_TOO_LARGE, errno: "EFBIG", says: "file of 2000000 bytes does not fit one frame")
         #expect(try vm.stat("/tmp/big")["size"] == .integer(2_000_000))

@@ -13,8 +13,9 @@ struct PolicyHazardTests {
     private static let allDomains =
         #""network":"allow","childProcess":"allow","process":"allow","env":"allow","tool":"allow""#
 
-    private func policy(_ fs: String, mode: String? = nil) throws -> JSONValue {
-        let root = mode.map { ",\"rootFilesystem\":{\"mode\":\"\($0)\"}" } ?? ""
+    private func policy(_ fs: String, mode: String? = nil, lower: String? = nil) throws -> JSONValue {
+        let lowers = lower.map { ",\"lowers\":[\(Lower.export($0))]" } ?? ""
+        let root = mode.map { ",\"rootFilesystem\":{\"mode\":\"\($0)\"\(lowers)}" } ?? ""
         return try json("{\"permissions\":{\"fs\":\(fs),\(Self.allDomains)}\(root)}")
     }
 
@@ -73,7 +74,8 @@ struct PolicyHazardTests {
         defer { finish(vm) }
         expect(failure { try vm.write("/tmp/x", "1") }, AOS_E_REMOTE, errno: "EACCES")
         expect(failure { _ = try vm.read("/etc/hostname") }, AOS_E_REMOTE, errno: "EACCES")
-        _ = try vm.script("try{require('fs').writeFileSync('/tmp/q','1')}catch{}")
+        let run = try vm.script("try{require('fs').writeFileSync('/tmp/q','1')}catch{};console.log('end')")
+        #expect(run.code == 0 && run.outputText == "end\n", "\(run.errorText)")
         #expect(vm.isAlive)
         expect(failure { _ = try vm.read("/etc/hostname") }, AOS_E_REMOTE, errno: "EACCES")
     }
@@ -91,20 +93,23 @@ struct PolicyHazardTests {
         #expect(try vm.readText("/etc/hostname") == "agent-os\n")
     }
 
-    @Test("H21: some writes denied on a read-only root")
+    @Test("H21, vm.md 14: some writes denied on a read-only root, of which a guest reads all")
     func partlyDenied() throws {
         let vm = try realVM(
             policy(
                 #"{"default":"allow","rules":[{"mode":"deny","operations":["write"],"paths":["/data/**"]}]}"#,
-                mode: "read-only"
+                mode: "read-only",
+                lower: #"{"path":"/data/f","type":"file","content":"there"}"#
             )
         )
         defer { finish(vm) }
         #expect(try vm.readText("/etc/hostname") == "agent-os\n")
-        _ = try vm.script(
-            "const f=require('fs');f.mkdirSync('/data',{recursive:true});f.writeFileSync('/data/q','1')"
-        )
+        let reading = try vm.script("console.log(require('fs').readFileSync('/data/f','utf8'))")
+        #expect(reading.outputText == "there\n" && reading.code == 0, "\(reading.errorText)")
+        let writing = try vm.script("require('fs').writeFileSync('/data/q','1');console.log('end')")
+        #expect(writing.code == 0 && writing.outputText == "end\n", "\(writing.errorText)")
         #expect(vm.isAlive)
+        #expect(try vm.readText("/data/f") == "there")
     }
 
     @Test(

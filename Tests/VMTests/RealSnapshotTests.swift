@@ -108,6 +108,33 @@ struct RealSnapshotTests {
         try other.shutdown()
     }
 
+    @Test(
+        "H1: an export above the frame limit is a loss that names it, and the handle goes on",
+        arguments: [false, true]
+    )
+    func tooLarge(_ ofLayer: Bool) throws {
+        let vm = try realVM()
+        let layers = try ["a", "b"].map { name in
+            let content = String(repeating: name, count: 600_000)
+            let entry = "{\"path\":\"/\(name)\",\"type\":\"file\",\"content\":\"\(content)\"}"
+            return try vm.importLayer(export(entry))
+        }
+        let both = try vm.overlay(upper: 0, lowers: layers)
+        try vm.write("/tmp/f", "x")
+        try vm.truncate("/tmp/f", 2_000_000)
+        let pid = try #require(vm.sidecar.processID)
+        let error = failure { _ = ofLayer ? try vm.exportLayer(both) : try vm.rootSnapshot() }
+        expect(error, AOS_E_SIDECAR, says: "sidecar process exited with code 1")
+        expect(error, AOS_E_SIDECAR, says: "limit is 1048576")
+        #expect(error?.kind == "sidecar" && error?.detail["exitCode"] == .integer(1))
+        #expect(error?.detail["stderr"]?.stringValue?.contains("protocol frame is") == true)
+        #expect(eventually { !isRunning(pid) })
+        expect(failure { _ = try vm.stat("/tmp") }, AOS_E_SIDECAR)
+        let next = try vm.sidecar.createVM()
+        #expect(next.isAlive)
+        #expect(try next.rootSnapshot()["kind"]?.stringValue == "snapshot-export")
+    }
+
     @Test("entries are put into a root that is there, past its scans, and nothing that exists is touched")
     func bootstrap() throws {
         let vm = try realVM()

@@ -88,8 +88,24 @@ struct RealVMTests {
             return try vm.run(argv: ["basename", "/a/b"]).outputText
         }
         #expect(try output(pack, "\(folder.path)/front") == "b\n")
-        let other = try output("\(folder.path)/front", pack)
-        #expect(other != "b\n", "\(other)")
+        #expect(try output("\(folder.path)/front", pack) == "/a/b\n")
+    }
+
+    @Test("21: of a name in 002 and 010 the one of 002 runs")
+    func numbersOfThreeDigits() throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let pack = try #require(RealSidecar.packs.map { "\($0)/agent-os-coreutils" })
+        let commands = FileExistence.isDirectory("\(pack)/wasm") ? "\(pack)/wasm" : pack
+        let packs = (0..<12).map { "\(folder.path)/\($0)" }
+        for path in packs { mkdir(path, 0o755) }
+        try writeFile("\(packs[2])/probe", readFile("\(commands)/echo"))
+        try writeFile("\(packs[10])/probe", readFile("\(commands)/basename"))
+        let list = packs.map { "{\"package\":\"\($0)\"}" }.joined(separator: ",")
+        let vm = try realVM(json("{\"software\":[\(list)]}"))
+        defer { finish(vm) }
+        let run = try vm.run(argv: ["probe", "/a/b"])
+        #expect(run.outputText == "/a/b\n" && run.code == 0, "\(run.errorText)")
     }
 
     @Test(
@@ -111,6 +127,37 @@ struct RealVMTests {
         #expect(!isRunning(pid))
         #expect(eventually { (try? folder(String(temporary))) == nil })
         #expect(sidecar.state == "ready")
+    }
+
+    @Test("3: 300 questions at once, and the disposal behind them: all are answered, in order")
+    func pipelined() throws {
+        let vm = try realVM(guards: false)
+        let pid = try #require(vm.sidecar.processID)
+        var queue: OpaquePointer?
+        try check { aos_queue_create(0, &queue, $0) }
+        defer { aos_queue_release(queue) }
+        var completion = aos_completion()
+        completion.struct_size = UInt32(MemoryLayout<aos_completion>.size)
+        completion.deliver = AOS_DELIVER_QUEUE
+        completion.queue = queue
+        for number in 0..<300 {
+            completion.tag = UInt64(number)
+            let path = number % 2 == 0 ? "/etc" : "/tmp"
+            try check {
+                aos_fs_realpath_async(vm.handle, vm.id, path, path.utf8.count, &completion, nil, $0)
+            }
+        }
+        let disposal = try vm.sidecar.submit { aos_sidecar_dispose_async(vm.handle, nil, $0, $1) }
+        var ends: [HostEvent] = []
+        while ends.count < 300 {
+            var event = aos_event()
+            guard aos_queue_drain(queue, &event, 1, 0, 20 * second) == 1 else { break }
+            ends.append(HostEvent(&event))
+        }
+        #expect(ends.map(\.tag) == (0..<300).map { UInt64($0) })
+        #expect(ends.allSatisfy { $0.status == AOS_OK && $0.text == ($0.tag % 2 == 0 ? "/etc" : "/tmp") })
+        #expect(try vm.sidecar.events(of: disposal).map(\.status) == [aos_status(AOS_OK)])
+        #expect(!isRunning(pid))
     }
 
     @Test("asynchronous forms give what the blocking ones give")

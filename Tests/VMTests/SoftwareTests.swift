@@ -2,6 +2,7 @@
 import AgentOSHostTesting
 import AgentOSTestSupport
 import AgentOSWire
+import CAgentOS
 import Glibc
 import Testing
 
@@ -78,16 +79,28 @@ struct SoftwareTests {
         #expect(configure["module_access_cwd"]?.stringValue == path)
     }
 
-    @Test("20: the real sidecar takes them, and modules can be required", .enabled(if: RealSidecar.isThere))
+    @Test(
+        "20, H10: the real sidecar takes them, also again, and modules can be required",
+        .enabled(if: RealSidecar.isThere)
+    )
     func realModules() throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let path = folder.path
         try makeModules(path)
-        let vm = try realVM(json("{\"moduleAccessCwd\":\"\(path)\"}"))
+        let config = try json("{\"moduleAccessCwd\":\"\(path)\"}")
+        let vm = try realVM(config)
         defer { finish(vm) }
+        // H10: where the sidecar finds the links by itself, this is refused from the second time on.
+        for _ in 0..<2 { try vm.configure(config) }
         #expect(try vm.list("/root/node_modules/linked") == ["index.js"])
         #expect(try vm.list("/root/node_modules/@s/l") == ["index.js"])
+        // The directory is the host's with all its names; the one to nothing has no mount.
+        #expect(try vm.list("/root/node_modules") == ["@s", "dangling", "linked", "plain"])
+        #expect(try vm.exists("/root/node_modules/dangling") == false)
+        #expect(failure { _ = try vm.list("/root/node_modules/dangling") }?.status == AOS_E_REMOTE)
+        let code = "try{require('/root/node_modules/dangling')}catch(e){console.log(e.code)}"
+        #expect(try vm.script(code).outputText == "MODULE_NOT_FOUND\n")
         #expect(try vm.readText("/root/node_modules/plain/index.js") == "module.exports = 1")
         #expect(try vm.script("console.log(require('/root/node_modules/plain'))").outputText == "1\n")
     }

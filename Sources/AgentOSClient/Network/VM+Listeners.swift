@@ -57,7 +57,18 @@ extension VM {
                     let text = "the process ended before it listened: \(process.processID)"
                     return .fail(ClientError(.processNotFound, text))
                 }
-                return Steps<Void>.pause(Self.look).map { .again(()) }
+                // The end of a shutdown must find nobody who sleeps till the next look.
+                return Steps<Void>.wait(
+                    for: shutdownBegun,
+                    atMost: Self.look,
+                    timeout: ClientError(.timeout, "")
+                ).map { false }.recover { error throws(ClientError) in
+                    guard error.kind == .timeout else { throw error }
+                    return .done(true)
+                }.map { again throws(ClientError) in
+                    guard again else { throw .vmDisposed }
+                    return .again(())
+                }
             }
         }.during("waitForListener")
     }

@@ -84,6 +84,11 @@ package struct Steps<Output: Sendable>: Sendable {
     /// The same, not reached by interruptions of the run.
     var shielded: Steps { Steps { _, end in body(StepRun(), end) } }
 
+    /// Nothing, unless the run was interrupted meanwhile.
+    static var unlessInterrupted: Steps<Void> {
+        Steps<Void> { run, end in end(run.interruption.map { .failure($0) } ?? .success(())) }
+    }
+
     /// Reports the errors of the steps as errors of the named operation.
     package func during(_ operation: String, path: String? = nil) -> Steps {
         recover { error throws(ClientError) in throw error.during(operation, path: path) }

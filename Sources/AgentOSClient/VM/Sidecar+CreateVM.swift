@@ -43,7 +43,10 @@ extension Sidecar {
                 return connection.waitUntilReady(record, configuration.readyNanoseconds).then {
                     vm.bootstrap
                 }.then {
-                    vm.configure
+                    // The answer is waited for whatever happens: only behind it may the VM be disposed.
+                    vm.configure.shielded
+                }.then {
+                    Steps<Void>.unlessInterrupted
                 }.map { [self] () throws(ClientError) in
                     try lease(vm)
                     return vm

@@ -18,6 +18,7 @@ extension VM {
         Steps.begin { [self] in
             guard let (latch, isFirst) = beginShutdown() else { return .done(()) }
             if isFirst {
+                shutdownBegun.set(())
                 shuttingDown.run(StepRun()) { result in latch.set(result) }
             }
             return Steps<Result<Void, ClientError>>.wait(for: latch).map { result throws(ClientError) in

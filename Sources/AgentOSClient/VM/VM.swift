@@ -27,6 +27,8 @@ package final class VM: Sendable {
     let use: ConnectionUse
     let shadow: ShadowGuard
     private let state: Lock<State> = Lock(State())
+    /// Set when its shutdown begins.
+    let shutdownBegun: Latch<Void> = Latch()
     /// Set when its shutdown is over.
     package let shutDown: Latch<Void> = Latch()
     /// Names of processes on the wire count up in each VM.
@@ -85,7 +87,7 @@ package final class VM: Sendable {
         if let error { throw error }
     }
 
-    var isShutdownBegun: Bool {
+    package var isShutdownBegun: Bool {
         state.withLock { state in
             if case .ready = state.phase { return false }
             return true

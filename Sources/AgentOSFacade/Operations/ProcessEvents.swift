@@ -79,6 +79,8 @@ final class ProcessEvents: OutputConsumer {
     ) -> aos_status {
         Submit.start(sidecar, completion, op, err) { (object, submission) throws(ClientError) in
             let (vm, process) = try find(object)
+            // Not `check`: what the programs of a lost VM have printed can still be had.
+            if vm.isShutdownBegun { throw .vmDisposed }
             let document = try Arguments.optionalText(options, optionsLength, "options_json")
             let options = try SubscriptionOptions(document: document)
             let operation = try Operation.accept(submission, object, vm.connection)
