@@ -14,7 +14,8 @@ struct QueueReaderTests {
     }
 
     /// Runs `body` while another thread is asleep in `wait`, in the call in which readers sleep.
-    private func whileReading(_ wait: @escaping @Sendable () -> Void, _ body: @escaping @Sendable () -> Void) {
+    private func whileReading(_ wait: @escaping @Sendable () -> Void, _ body: @escaping @Sendable () -> Void)
+    {
         let reader: Lock<ObservedThread?> = Lock(nil)
         onThreads(2) { index in
             if index == 0 {

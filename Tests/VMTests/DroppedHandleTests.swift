@@ -26,7 +26,9 @@ struct DroppedHandleTests {
     }
 
     /// A released handle tells its count to nobody: that it is closed behind the disposal stands for it.
-    @Test("34, R8: while another reference is there nothing is dropped; the last one takes VM and handle with it")
+    @Test(
+        "34, R8: while another reference is there nothing is dropped; the last one takes VM and handle with it"
+    )
     func retained() throws {
         let peer = ScriptedPeer(#"[{"on":"dispose_vm","do":[{"delay":400},{"default":true}]}]"#)
         var (handle, queue): (OpaquePointer?, OpaquePointer?)

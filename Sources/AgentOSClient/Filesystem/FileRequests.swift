@@ -79,8 +79,14 @@ extension VM {
         }
     }
 
-    func createDirRequest(_ path: String) -> Steps<Void> { change(.createDir, path) }
-    func mkdirRequest(_ path: String) -> Steps<Void> { change(.mkdir, path, recursive: true) }
+    func createDirRequest(_ path: String) -> Steps<Void> {
+        refuseInPlaceOfLowerFile(path).then { [self] in change(.createDir, path) }
+    }
+
+    func mkdirRequest(_ path: String) -> Steps<Void> {
+        refuseInPlaceOfLowerFile(path).then { [self] in change(.mkdir, path, recursive: true) }
+    }
+
     func removeFileRequest(_ path: String) -> Steps<Void> { change(.removeFile, path) }
     func removeDirRequest(_ path: String) -> Steps<Void> { change(.removeDir, path) }
 

@@ -25,6 +25,26 @@ extension VM {
         }
     }
 
+    /// Whether a lower layer has something else at that path, be it hidden by now.
+    private func isLowerFile(_ path: String) -> Bool {
+        let root = configuration.rootFilesystem
+        if !root.disableDefaultBaseLayer, BaseImage.others.contains(path) { return true }
+        return root.lowers.contains { lower in
+            guard case .snapshot(let snapshot) = lower else { return false }
+            return snapshot.entries.contains { $0.kind != .directory && $0.path.hasSameBytes(as: path) }
+        }
+    }
+
+    /// For a new directory. Where such a file was removed, the sidecar would not make it, and bring the file back.
+    func refuseInPlaceOfLowerFile(_ path: String) -> Steps<Void> {
+        guard guardsFiles, isLowerFile(path) else { return .done(()) }
+        return kind(of: path).map { kind throws(ClientError) in
+            guard case .missing = kind else { return }
+            let text = "the sidecar cannot put a directory where a lower layer has a file: \(path)"
+            throw ClientError.guest("EBUSY", text)
+        }
+    }
+
     /// For what would take such a directory away.
     func refuseLowerDirectory(_ path: String, _ verb: String) throws(ClientError) {
         guard isLowerDirectory(path) else { return }

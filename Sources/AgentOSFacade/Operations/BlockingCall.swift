@@ -46,7 +46,9 @@ enum BlockingCall {
         if let result = wait(cell, word, connection, deadline) { return try result.get() }
         guard cancels else { throw outOfTime() }
         run.interrupt(outOfTime())
-        if let result = wait(cell, word, connection, MonotonicTime.now.adding(grace)) { return try result.get() }
+        if let result = wait(cell, word, connection, MonotonicTime.now.adding(grace)) {
+            return try result.get()
+        }
         throw outOfTime()
     }
 
