@@ -281,10 +281,15 @@ private final class Bounds: Sendable {
 
     /// Counted in the text of the log: reading it as JSON would take too long for each sample.
     private var configured: Int {
-        let log = (try? readFile(peer.logPath)) ?? []
-        let word = Array(#""type":"configure_vm""#.utf8)
-        return log.split(separator: 0x0A).count { line in
-            line.indices.contains { line[$0...].starts(with: word) }
+        let log = ((try? readFile(peer.logPath)) ?? []).map { CChar(bitPattern: $0) } + [0]
+        return log.withUnsafeBufferPointer { text in
+            var count = 0
+            var place: UnsafePointer<CChar>? = text.baseAddress
+            while let from = place, let found = strstr(from, #""type":"configure_vm""#) {
+                count += 1
+                place = UnsafePointer(found + 1)
+            }
+            return count
         }
     }
 }
