@@ -67,6 +67,55 @@ struct DisconnectTests {
         #expect(best < .milliseconds(100), "\(best)")
     }
 
+    @Test("what was not written yet says so, and what was says that (10.3)")
+    func queued() throws {
+        let sidecar = try HostSidecar(options: withoutLog(ScriptedPeer().plainOptions()))
+        let vm = try sidecar.createVM()
+        let process = try #require(sidecar.processID)
+        #expect(kill(process, SIGSTOP) == 0)
+        // 4 MiB: more than the sockets hold.
+        let piece = [UInt8](repeating: 1, count: 256 << 10)
+        let ops =
+            [try vm.existsAsync("/written")] + (try (0..<16).map { try vm.writeAsync("/w\($0)", piece) })
+            + [try vm.existsAsync("/queued")]
+        #expect((sidecar.diagnostic("queuedBytes") ?? 0) > 0)
+        #expect(kill(process, SIGKILL) == 0)
+        let cause = "sidecar process exited with signal SIGKILL"
+        let texts = try ops.map { try sidecar.end(of: $0).error?.message ?? "none" }
+        #expect(texts.first == "sidecar transport disconnected: \(cause)")
+        #expect(texts.last == "sidecar transport closed: \(cause)")
+        // In the order in which they were asked for.
+        let border = texts.firstIndex(of: texts.last ?? "") ?? 0
+        #expect(texts[..<border].allSatisfy { $0 == texts.first }, "\(texts)")
+        #expect(texts[border...].allSatisfy { $0 == texts.last }, "\(texts)")
+        try vm.shutdown()
+    }
+
+    @Test("a request between the death and its report is told the cause too (case 15, 10.3)")
+    func draining() throws {
+        let cause = "sidecar process exited with signal SIGKILL"
+        var texts: [String] = []
+        // Somebody else holds the output: for what may still come in it there are 250 ms, which a busy machine may
+        // let pass.
+        for _ in 0..<10 where texts.isEmpty {
+            let script = "sleep 1 & exec \(ScriptedPeer.program)"
+            let command: [JSONValue] = ["/bin/sh", "-c", script].map { .string($0) }
+            let options: JSONValue = .members([
+                "command": .array(command), "fileGuards": .string("off"),
+            ])
+            let sidecar = try HostSidecar(options: options)
+            let vm = try sidecar.createVM()
+            let process = try #require(sidecar.processID)
+            #expect(kill(process, SIGKILL) == 0)
+            #expect(eventually { isReaped(process) })
+            let error = try #require(failure { _ = try vm.exists("/x") })
+            #expect(error.status == AOS_E_SIDECAR)
+            if !error.message.hasPrefix("VM vm-1 is lost: ") { texts.append(error.message) }
+            try vm.shutdown()
+        }
+        #expect(texts == ["sidecar transport closed: \(cause)"])
+    }
+
     @Test("a request that races with the death ends once, whatever it meets (case 15)")
     func race() throws {
         let peer = ScriptedPeer("[\(ScriptedPeer.onPath("/die", #"{"exit":3}"#))]")

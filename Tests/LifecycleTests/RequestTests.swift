@@ -49,6 +49,24 @@ struct RequestTests {
         #expect(odd.detail["request"]?.stringValue == "guest_filesystem_call")
     }
 
+    @Test("an answer of another type is told as that, whoever owns it (case 6)")
+    func otherType() throws {
+        let owner = #""connection_id":"conn-1","session_id":"s""#
+        let answers = [
+            ("vm_created", #"{"scope":"session",\#(owner)}"#),
+            ("vm_disposed", #"{"scope":"vm",\#(owner),"vm_id":"v"}"#),
+        ]
+        for (type, owner) in answers {
+            let answer = #"{"answer":{"type":"\#(type)","vm_id":"v"},"ownership":\#(owner)}"#
+            let peer = ScriptedPeer("[\(ScriptedPeer.on("open_session", answer))]")
+            let error = try #require(failure { _ = try peer.sidecar().createVM() })
+            #expect(error.status == AOS_E_SIDECAR && error.kind == "sidecar")
+            #expect(error.message == "unexpected open_session response", "\(error)")
+            #expect(error.detail["found"]?.stringValue == type)
+            #expect(error.detail["request"]?.stringValue == "open_session")
+        }
+    }
+
     @Test("an answer that another VM owns fails its request alone, one to nobody does nothing (case 7)")
     func foreign() throws {
         let owner = #"{"scope":"vm","connection_id":"conn-1","session_id":"session-1","vm_id":"other"}"#
