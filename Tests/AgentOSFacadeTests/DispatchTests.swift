@@ -16,17 +16,19 @@ struct DispatchTests {
         let queue = try HostQueue()
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
-        let recorders = (0..<30).map { _ in HostRecorder { _ in usleep(100) } }
+        // The first calls wait for each other: as many run at a time as there are threads.
+        let inside: Lock<Set<UInt64>> = Lock([])
+        let recorders = (0..<30).map { _ in
+            HostRecorder { entry in
+                inside.withLock { _ = $0.insert(threadNumber()) }
+                if entry.sequence == 1 { #expect(eventually { inside.withLock { $0.count == 4 } }) }
+            }
+        }
         for recorder in recorders {
             _ = try vm.spawn("many", recorder.completion(AOS_DELIVER_CALL, queue.handle))
         }
-        let threads: Lock<Set<UInt64>> = Lock([])
-        onThreads(4) { _ in
-            if queue.dispatch(until: { recorders.allSatisfy(\.isDone) }) {
-                threads.withLock { _ = $0.insert(threadNumber()) }
-            }
-        }
-        #expect(threads.withLock { $0.count } == 4)
+        onThreads(4) { _ in #expect(queue.dispatch(until: { recorders.allSatisfy(\.isDone) })) }
+        #expect(inside.withLock { $0.count } == 4)
         for recorder in recorders {
             #expect(recorder.faults == [])
             #expect(recorder.entries.count == 21 && recorder.drops == 1)
@@ -97,12 +99,12 @@ struct DispatchTests {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
         let isInside: Atomic<Bool> = Atomic(false)
-        let returns: Atomic<Int> = Atomic(0)
+        let hasReturned: Atomic<Bool> = Atomic(false)
         let recorder = HostRecorder { entry in
             guard entry.sequence == 1 else { return }
             isInside.store(true, ordering: .releasing)
-            usleep(300_000)
-            isInside.store(false, ordering: .releasing)
+            // Busy for as long as the other waits.
+            #expect(eventually { hasReturned.load(ordering: .acquiring) })
         }
         _ = try vm.spawn("many", recorder.completion(AOS_DELIVER_CALL, queue.handle))
         onThreads(2) { index in
@@ -110,13 +112,14 @@ struct DispatchTests {
                 _ = queue.dispatch(until: { recorder.isDone })
                 return
             }
-            while !isInside.load(ordering: .acquiring), !recorder.isDone { usleep(100) }
-            while isInside.load(ordering: .acquiring), returns.load(ordering: .relaxed) < 10_000 {
-                if queue.dispatch(timeout: second) == 0 { returns.add(1, ordering: .relaxed) }
-            }
+            #expect(eventually { isInside.load(ordering: .acquiring) })
+            let begin = ContinuousClock.now
+            #expect(queue.dispatch(timeout: 300 * millisecond) == 0)
+            #expect(ContinuousClock.now - begin >= .milliseconds(300), "a loop of these would be a busy one")
+            #expect(recorder.entries.count == 1)
+            hasReturned.store(true, ordering: .releasing)
         }
         #expect(recorder.faults == [] && recorder.drops == 1)
-        #expect(returns.load(ordering: .relaxed) < 20, "a busy loop")
     }
 
     /// The same for a drain while calls wait on a queue of both kinds.
@@ -156,12 +159,14 @@ struct DispatchTests {
     @Test("a queue released while another thread sleeps in it: that one comes back by its time at the latest")
     func releasedUnderDispatch() throws {
         let queue = try HostQueue()
+        let sleeper: Lock<ObservedThread?> = Lock(nil)
         onThreads(2) { index in
             if index == 0 {
-                let found = queue.dispatch(timeout: 300 * millisecond)
+                sleeper.withLock { $0 = .current }
+                let found = queue.dispatch(timeout: second)
                 #expect(found == 0 || found == AOS_E_STALE)
             } else {
-                usleep(50_000)
+                #expect(eventually { sleeper.withLock { $0 }?.sleeps(.onDescriptors) == true })
                 queue.release()
             }
         }

@@ -50,11 +50,13 @@ struct OperationTests {
         for ops in [[hanging, subscription], [subscription, hanging]] {
             #expect(wait(sidecar, ops, 10 * millisecond).0 == AOS_E_TIMEOUT)
         }
+        let sleeper: Lock<ObservedThread?> = Lock(nil)
         onThreads(2) { index in
             if index == 0 {
+                sleeper.withLock { $0 = .current }
                 #expect(wait(sidecar, [hanging, subscription]).0 == AOS_OK)
             } else {
-                usleep(30_000)
+                #expect(eventually { sleeper.withLock { $0 }?.sleeps(.onWord) == true })
                 try? sidecar.dispose()
             }
         }
@@ -81,6 +83,44 @@ struct OperationTests {
                 if (try? sidecar.take(op)) != nil { taken.withLock { $0 += 1 } }
             }
             #expect(taken.withLock { $0 } == 1)
+        }
+    }
+
+    @Test(
+        "of several who wait to take the last event one gets it, and for the others the operation is over at once"
+    )
+    func takers() throws {
+        let sidecar = try HostPeer.sidecar()
+        let vm = try sidecar.createVM()
+        for _ in 0..<20 {
+            let op = try vm.exists("/hang", nil)
+            let threads: Lock<[ObservedThread?]> = Lock([])
+            let outcomes: Lock<[Int32]> = Lock([])
+            let begin = ContinuousClock.now
+            onThreads(4) { index in
+                if index == 3 {
+                    // One of them reads, the others sleep on their words.
+                    #expect(
+                        eventually {
+                            let all = threads.withLock { $0 }
+                            return all.count == 3
+                                && all.allSatisfy {
+                                    $0?.sleeps(.onWord) == true || $0?.sleeps(.onDescriptors) == true
+                                }
+                        }
+                    )
+                    #expect(aos_op_cancel(sidecar.handle, op) == AOS_OK)
+                    return
+                }
+                threads.withLock { $0.append(ObservedThread.current) }
+                var event = aos_event()
+                event.struct_size = UInt32(MemoryLayout<aos_event>.size)
+                let status = aos_op_take(sidecar.handle, op, 60 * second, &event)
+                if status == AOS_OK { aos_event_release(&event, 1, 0) }
+                outcomes.withLock { $0.append(status) }
+            }
+            #expect(outcomes.withLock { $0.sorted() } == [AOS_OK, AOS_E_STALE, AOS_E_STALE].sorted())
+            #expect(ContinuousClock.now - begin < .seconds(30))
         }
     }
 
@@ -172,23 +212,29 @@ struct OperationTests {
         #expect(try vm.exists("/a"))
     }
 
-    @Test("cancelling from many threads at any moment: one end each")
+    @Test("cancelling from many threads before, during and after the answer: one end each")
     func cancelStorm() throws {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
-        let ends: Lock<[Int32]> = Lock([])
+        let ends: Lock<Int> = Lock(0)
+        let wrong: Lock<[String]> = Lock([])
         onThreads(4) { index in
             for round in 0..<60 {
-                guard let op = try? vm.exists(["/a", "/late", "/hang", "/refuse"][(round + index) % 4], nil)
-                else { continue }
-                if round % 3 == 0 { usleep(UInt32(round * 20)) }
+                let path = ["/a", "/late", "/hang", "/refuse"][(round + index) % 4]
+                guard let op = try? vm.exists(path, nil) else { continue }
+                // In a third of the rounds it has ended; in the others the two race.
+                let isOver = round % 3 == 0 && path != "/hang"
+                if isOver { #expect(wait(sidecar, [op]) == (AOS_OK, 0)) }
                 _ = aos_op_cancel(sidecar.handle, op)
                 guard let events = try? sidecar.events(of: op), events.count == 1 else { continue }
-                ends.withLock { $0.append(events[0].status) }
+                let status = events[0].status
+                let isRight =
+                    status == AOS_OK && path != "/hang" || status == AOS_E_CANCELED && !isOver
+                if !isRight { wrong.withLock { $0.append("\(path), over \(isOver): \(status)") } }
+                ends.withLock { $0 += 1 }
             }
         }
-        let all = ends.withLock { $0 }
-        #expect(all.count == 240)
-        #expect(all.allSatisfy { [AOS_OK, AOS_E_CANCELED, AOS_E_REMOTE].contains($0) })
+        #expect(ends.withLock { $0 } == 240)
+        #expect(wrong.withLock { $0 } == [])
     }
 }

@@ -3,6 +3,7 @@ import AgentOSHostTesting
 import AgentOSSystem
 import AgentOSTestSupport
 import CAgentOS
+import Glibc
 import Synchronization
 import Testing
 

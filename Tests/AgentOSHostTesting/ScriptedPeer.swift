@@ -82,7 +82,16 @@ package final class ScriptedPeer: Sendable {
     /// The process ids of the peers that were started, and which of them still run.
     package var processIDs: [Int32] { starts.compactMap { $0["pid"]?.integerValue.map { Int32($0) } } }
     package var runningProcessIDs: [Int32] { processIDs.filter { isRunning($0) } }
+    /// Whether some were started and nothing is left of any, not even a zombie. For peers whose parent is this
+    /// process.
+    package var isReaped: Bool {
+        let all = processIDs
+        return !all.isEmpty && all.allSatisfy { AgentOSHostTesting.isReaped($0) }
+    }
 }
+
+/// Whether there is no such process, and no zombie either.
+package func isReaped(_ pid: Int32) -> Bool { kill(pid, 0) == -1 && errno == ESRCH }
 
 /// Whether there is such a process, and it is no zombie.
 package func isRunning(_ pid: Int32) -> Bool {

@@ -118,17 +118,13 @@ struct DoorbellShimTests {
         let key = Self.newKey()
         aos_shim_doorbell_set_key(bell, key)
         let threads = 4
-        let gate = UnsafeMutablePointer<pthread_barrier_t>.allocate(capacity: 1)
-        pthread_barrier_init(gate, nil, UInt32(threads))
-        defer { pthread_barrier_destroy(gate) }
-        let gateAddress = UInt(bitPattern: gate)
+        let gate = Barrier(threads)
         let total = Lock(0)
         let isOver = Lock(false)
         let wrong = Lock<[String]>([])
         let rounds = Lock(0)
         let end = MonotonicTime.now.adding(2_000_000_000)
         Parallel.run(threads) { index in
-            guard let gate = UnsafeMutablePointer<pthread_barrier_t>(bitPattern: gateAddress) else { return }
             var generator = SeededGenerator(seed: UInt64(index))
             while !isOver.withLock({ $0 }) {
                 for _ in 0..<Int.random(in: 1...60, using: &generator) {
@@ -152,13 +148,13 @@ struct DoorbellShimTests {
                     default: break
                     }
                 }
-                pthread_barrier_wait(gate)
+                gate.wait()
                 if index == 0 {
                     check(bell, total.withLock { $0 }, wrong)
                     rounds.withLock { $0 += 1 }
                     if MonotonicTime.now > end { isOver.withLock { $0 = true } }
                 }
-                pthread_barrier_wait(gate)
+                gate.wait()
             }
         }
         #expect(wrong.withLock { $0 } == [])

@@ -42,15 +42,17 @@ struct LockTests {
         let lock = Lock(0)
         lock.lockForFork()
         let entered = Lock(false)
-        let reached = Lock(false)
+        let outside = Lock<ObservedThread?>(nil)
         Parallel.run(2) { index in
             if index == 0 {
-                reached.withLock { $0 = true }
+                outside.withLock { $0 = .current }
                 lock.withLock { $0 += 1 }
                 entered.withLock { $0 = true }
             } else {
-                _ = Parallel.waits { reached.withLock { $0 } }
-                #expect(!Parallel.waits(limit: .milliseconds(30)) { entered.withLock { $0 } })
+                let isKeptOut = Parallel.waits {
+                    outside.withLock { $0 }?.sleeps(.onWord) == true || entered.withLock { $0 }
+                }
+                #expect(isKeptOut && !entered.withLock { $0 })
                 lock.unlockAfterFork()
             }
         }

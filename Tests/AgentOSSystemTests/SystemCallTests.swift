@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentOSTestSupport
 import Glibc
+import Synchronization
 import Testing
 
 @testable import AgentOSSystem
@@ -126,41 +127,53 @@ struct SystemCallTests {
         #expect(both == (true, true, false))
     }
 
+    /// Runs of the handler of `interrupted`.
+    private static let handled: Atomic<Int> = Atomic(0)
+
+    /// Sends a signal to a thread that sleeps in its read, and waits until it is handled.
+    private static func interrupt(_ reader: (thread: pthread_t, observed: ObservedThread?)?) {
+        guard let reader else { return }
+        let before = handled.load(ordering: .relaxed)
+        #expect(Parallel.waits { reader.observed?.sleeps(.inRead) == true })
+        pthread_kill(reader.thread, SIGUSR1)
+        #expect(Parallel.waits { handled.load(ordering: .relaxed) == before + 1 })
+    }
+
     @Test("a signal interrupts no reading: bytes are waited for, and none is lost")
     func interrupted() throws {
         try FreshProcess.run("SystemCallTests/interrupted") {
             var action = sigaction()
-            action.__sigaction_handler.sa_handler = { _ in }
+            action.__sigaction_handler.sa_handler = { _ in
+                SystemCallTests.handled.add(1, ordering: .relaxed)
+            }
             // Without SA_RESTART: a blocked call returns EINTR.
             sigaction(SIGUSR1, &action, nil)
             let pipe = try SystemCall.pipe()
-            let reader = Lock<pthread_t?>(nil)
+            #expect(Self.handled.load(ordering: .relaxed) == 0)
+            let reader = Lock<(pthread_t, ObservedThread?)?>(nil)
             let found = Lock<[UInt8]>([])
-            let isOver = Lock(false)
             Parallel.run(2) { index in
                 if index == 0 {
-                    reader.withLock { $0 = pthread_self() }
+                    // The threads that tests run on block every signal, and this one has its mask from them.
+                    var signals = sigset_t()
+                    sigemptyset(&signals)
+                    sigaddset(&signals, SIGUSR1)
+                    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+                    reader.withLock { $0 = (pthread_self(), .current) }
                     for _ in 0..<20 {
                         let bytes = (try? read(pipe.read, 1)) ?? []
                         found.withLock { $0 += bytes }
                     }
-                    isOver.withLock { $0 = true }
                     return
                 }
                 _ = Parallel.waits { reader.withLock { $0 != nil } }
-                var next: UInt8 = 0
-                while !isOver.withLock({ $0 }) {
-                    for _ in 0..<10 {
-                        poll(nil, 0, 1)
-                        if !isOver.withLock({ $0 }), let thread = reader.withLock({ $0 }) {
-                            pthread_kill(thread, SIGUSR1)
-                        }
-                    }
-                    if next < 20 { write(pipe.write.number, &next, 1) }
-                    next += next < 20 ? 1 : 0
+                for var next in 0..<20 as Range<UInt8> {
+                    for _ in 0..<10 { Self.interrupt(reader.withLock { $0 }) }
+                    write(pipe.write.number, &next, 1)
                 }
             }
             #expect(found.withLock { $0 } == Array(0..<20))
+            #expect(Self.handled.load(ordering: .relaxed) == 200)
         }
     }
 }

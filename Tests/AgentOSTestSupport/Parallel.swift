@@ -40,3 +40,19 @@ package enum Parallel {
         return true
     }
 }
+
+/// Where a fixed number of threads wait for each other, again and again.
+///
+/// `@unchecked Sendable`: the barrier is made to be shared, and its place never changes.
+package final class Barrier: @unchecked Sendable {
+    private let barrier: UnsafeMutablePointer<pthread_barrier_t> = .allocate(capacity: 1)
+
+    package init(_ threads: Int) { pthread_barrier_init(barrier, nil, UInt32(threads)) }
+
+    deinit {
+        pthread_barrier_destroy(barrier)
+        barrier.deallocate()
+    }
+
+    package func wait() { pthread_barrier_wait(barrier) }
+}

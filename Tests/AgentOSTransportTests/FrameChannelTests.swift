@@ -7,39 +7,6 @@ import Testing
 
 @testable import AgentOSTransport
 
-/// Who gets what a channel reads: answers by their numbers, and all ends.
-final class ChannelReceiver: FrameReceiver {
-    struct State: Sendable {
-        var waiting: [Int64: WakeWord] = [:]
-        var answers: [Int64: String] = [:]
-        var ends: [ChannelEnd] = []
-        var writeErrors: [SystemError] = []
-        var inside = 0
-        var overlaps = 0
-    }
-    let state: Lock<State> = Lock(State())
-    let finish: @Sendable (WakeWord) -> Void
-    init(_ finish: @escaping @Sendable (WakeWord) -> Void = { $0.wake(.done) }) { self.finish = finish }
-
-    func received(_ frames: [InboundFrame]) {
-        state.withLock { state in
-            state.inside += 1
-            if state.inside > 1 { state.overlaps += 1 }
-        }
-        for frame in frames {
-            guard let content = Frames.content(frame) else { continue }
-            let word = state.withLock { state in
-                state.answers[content.id] = content.text
-                return state.waiting.removeValue(forKey: content.id)
-            }
-            if let word { finish(word) }
-        }
-        state.withLock { $0.inside -= 1 }
-    }
-    func channelEnded(_ end: ChannelEnd) { state.withLock { $0.ends.append(end) } }
-    func writingFailed(_ error: SystemError) { state.withLock { $0.writeErrors.append(error) } }
-}
-
 @Suite("FrameChannel")
 struct FrameChannelTests {
     /// A channel, and the peer's two ends of it.
@@ -146,16 +113,23 @@ struct FrameChannelTests {
         #expect(!channel.wait(WakeWord(), until: before.adding(20_000_000)))
         #expect(MonotonicTime.now.since(before) >= 20_000_000)
         let words = Lock<[WakeWord]>([])
+        let threads = Lock<[ObservedThread]>([])
         let woken = Lock(0)
         Parallel.run(5) { index in
             if index == 4 {
-                _ = Parallel.waits { words.withLock { $0.count } == 4 }
-                poll(nil, 0, 10)
+                // One of them reads, the others sleep on their words.
+                let isAtRest = Parallel.waits {
+                    let all = threads.withLock { $0 }
+                    return all.count { $0.sleeps(.onDescriptors) } == 1
+                        && all.count { $0.sleeps(.onWord) } == 3
+                }
+                #expect(isAtRest)
                 for word in words.withLock({ $0 }) { channel.finish(word) }
                 return
             }
             let word = WakeWord()
             words.withLock { $0.append(word) }
+            if let thread = ObservedThread.current { threads.withLock { $0.append(thread) } }
             if channel.wait(word, until: .now.adding(30_000_000_000)) { woken.withLock { $0 += 1 } }
         }
         #expect(woken.withLock { $0 } == 4)
@@ -189,11 +163,7 @@ struct FrameChannelTests {
     func backpressure() throws {
         let pipe = try pipe()
         let channel = pipe.channel
-        var large = try Frames.request()
-        large += [UInt8](repeating: 0x61, count: 500_000)
-        withUnsafeBytes(of: UInt32(large.count - 4).bigEndian) { prefix in
-            for index in 0..<4 { large[index] = prefix[index] }
-        }
+        let large = try Frames.request(padding: 500_000)
         var ids: [Int64] = []
         for _ in 0..<20 {
             if case .sent(let id) = channel.send(large, register: { _ in true }) { ids.append(id) }
@@ -229,6 +199,42 @@ struct FrameChannelTests {
         #expect(Parallel.waits { channel.queuedBytes == 0 })
         channel.endWriting()
         #expect(read(pipe.input.number, &room, 1) == 0)
+        channel.stop()
+    }
+
+    @Test(
+        "a close while a frame is half written: that frame is finished, the rest is dropped, then the end (case 39)",
+        arguments: [70_000, 300_000, 500_000, 900_000]
+    )
+    func halfWritten(padding: Int) throws {
+        let pipe = try pipe()
+        let channel = pipe.channel
+        let frame = try Frames.request(padding: padding)
+        // 8 MiB and more: nothing reads, so the socket is full, and stays as it is.
+        let count = (8 << 20) / frame.count + 2
+        for _ in 0..<count { _ = channel.send(frame) { _ in true } }
+        let left = frame.count * count - channel.queuedBytes
+        #expect(left > 0 && left < frame.count * (count - 1))
+        #expect(left % frame.count != 0, "by chance the socket holds whole frames: another size, please")
+        channel.endWriting()
+        #expect(channel.queuedBytes < frame.count)
+        if case .sent = channel.send(frame, register: { _ in true }) { Issue.record("sent after the end") }
+        var received: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 1 << 20)
+        var got = 1
+        while got > 0 {
+            var entry = pollfd(fd: pipe.input.number, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&entry, 1, 20_000) == 1, "no end of file")
+            got = read(pipe.input.number, &room, room.count)
+            received += room[..<max(got, 0)]
+        }
+        #expect(got == 0)
+        let begun = (left + frame.count - 1) / frame.count
+        #expect(received.count == begun * frame.count)
+        let ids = (0..<received.count / frame.count).map { index in
+            received[index * frame.count + FrameCodec.requestIDOffset]
+        }
+        #expect(ids == (1...begun).map { UInt8($0) })
         channel.stop()
     }
 

@@ -17,14 +17,20 @@ enum Frames {
         return try FrameCodec.encode(.response(frame), limit: 1 << 30)
     }
 
-    static func request(_ id: Int64 = 1) throws -> [UInt8] {
+    /// `padding` bytes are no part of the request: a frame of any size, for who looks at sizes alone.
+    static func request(_ id: Int64 = 1, padding: Int = 0) throws -> [UInt8] {
         let frame = RequestFrame(
             schema: Dialect.schema,
             requestId: id,
             ownership: owner,
             payload: .authenticate(AuthenticateRequest(clientName: "test", authToken: "t", bridgeVersion: 1))
         )
-        return try FrameCodec.encode(.request(frame), limit: 1 << 20)
+        var bytes = try FrameCodec.encode(.request(frame), limit: 1 << 20)
+        bytes += [UInt8](repeating: 0x61, count: padding)
+        withUnsafeBytes(of: UInt32(bytes.count - FrameCodec.prefixSize).bigEndian) { prefix in
+            for index in 0..<FrameCodec.prefixSize { bytes[index] = prefix[index] }
+        }
+        return bytes
     }
 
     /// The id and the text of an answer made by `response`.

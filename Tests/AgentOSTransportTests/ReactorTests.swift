@@ -8,17 +8,6 @@ import Testing
 
 @Suite("Reactor")
 struct ReactorTests {
-    private final class Source: ReactorSource {
-        let calls: Lock<[(readable: Bool, writable: Bool)]> = Lock([])
-        private let action: @Sendable () -> Void
-        init(_ action: @escaping @Sendable () -> Void = {}) { self.action = action }
-        func descriptorReady(readable: Bool, writable: Bool) {
-            calls.withLock { $0.append((readable, writable)) }
-            action()
-        }
-        var count: Int { calls.withLock { $0.count } }
-    }
-
     @Test("actions run on the I/O thread, in the order of their times, not before them")
     func schedule() {
         let ran = Lock<[(Int, MonotonicTime)]>([])
@@ -38,13 +27,18 @@ struct ReactorTests {
     }
 
     @Test("an earlier action than all others wakes a thread that sleeps for a later one")
-    func earlier() {
-        let ran = Lock(false)
-        let far = Reactor.current.schedule(.now.adding(3_600_000_000_000)) {}
-        poll(nil, 0, 20)
-        _ = Reactor.current.schedule(.now.adding(1_000_000)) { ran.withLock { $0 = true } }
-        #expect(Parallel.waits { ran.withLock { $0 } })
-        Reactor.current.cancel(timer: far)
+    func earlier() throws {
+        // Nobody else gives the thread a reason to wake.
+        try FreshProcess.run("ReactorTests/earlier") {
+            let far = Reactor.current.schedule(.now.adding(3_600_000_000_000)) {}
+            for _ in 0..<20 {
+                #expect(Parallel.waits { ObservedThread.named("aos-io").contains { $0.sleeps(.onEvents) } })
+                let ran = Lock(false)
+                _ = Reactor.current.schedule(.now.adding(1_000_000)) { ran.withLock { $0 = true } }
+                #expect(Parallel.waits { ran.withLock { $0 } })
+            }
+            Reactor.current.cancel(timer: far)
+        }
     }
 
     @Test("what is cancelled does not run")
@@ -63,60 +57,57 @@ struct ReactorTests {
     }
 
     @Test("jobs from many threads all run, once")
-    func perform() {
+    func perform() throws {
         let ran = Lock(0)
         Parallel.run(8) { _ in
             for _ in 0..<500 { Reactor.current.perform { ran.withLock { $0 += 1 } } }
         }
         #expect(Parallel.waits { ran.withLock { $0 } >= 4000 })
-        poll(nil, 0, 5)
+        try Reactor.current.fence()
         #expect(ran.withLock { $0 } == 4000)
     }
 
     @Test("a source is told that it can be read, again as long as it can, and not after its removal")
     func readable() throws {
         let event = try SystemCall.eventDescriptor()
-        let source = Source()
+        let source = CountingSource()
         let token = try Reactor.current.add(event.number, .readable, source)
         SystemCall.signalEvent(event.number)
         #expect(Parallel.waits { source.count >= 3 })
         #expect(source.calls.withLock { $0.allSatisfy { $0.readable && !$0.writable } })
         Reactor.current.remove(token)
-        let fence = Lock(false)
-        Reactor.current.perform { fence.withLock { $0 = true } }
-        #expect(Parallel.waits { fence.withLock { $0 } })
+        try Reactor.current.fence()
         let count = source.count
-        poll(nil, 0, 20)
+        try Reactor.current.fence()
         #expect(source.count == count)
         Reactor.current.remove(token)
         Reactor.current.change(token, .readable)
+        try Reactor.current.fence()
         #expect(source.count == count)
     }
 
     @Test("an interest that is empty reports nothing, not even a hang-up; a changed one reports what it says")
     func change() throws {
         let pair = try SystemCall.socketPair()
-        let source = Source()
+        let source = CountingSource()
         let token = try Reactor.current.add(pair.ours.number, [], source)
         SystemCall.endWriting(pair.theirs.number)
         SystemCall.endWriting(pair.ours.number)
-        poll(nil, 0, 20)
+        try Reactor.current.fence()
         #expect(source.count == 0)
         Reactor.current.change(token, .readable)
         #expect(Parallel.waits { source.count > 0 })
         Reactor.current.change(token, [])
-        let fence = Lock(false)
-        Reactor.current.perform { fence.withLock { $0 = true } }
-        #expect(Parallel.waits { fence.withLock { $0 } })
+        try Reactor.current.fence()
         let count = source.count
-        poll(nil, 0, 20)
+        try Reactor.current.fence()
         #expect(source.count == count)
         Reactor.current.remove(token)
     }
 
     @Test("a descriptor that is none cannot be watched")
     func badDescriptor() {
-        #expect(throws: SystemError(EBADF)) { try Reactor.current.add(-1, .readable, Source()) }
+        #expect(throws: SystemError(EBADF)) { try Reactor.current.add(-1, .readable, CountingSource()) }
     }
 
     @Test("the thread ends when nothing is left and starts again, with all descriptors back each time")
@@ -132,11 +123,18 @@ struct ReactorTests {
                 #expect(try Parallel.waits { try threads() == 0 })
             }
             let event = try SystemCall.eventDescriptor()
-            let token = try Reactor.current.add(event.number, .readable, Source())
+            let token = try Reactor.current.add(event.number, .readable, CountingSource())
             #expect(try Parallel.waits { try threads() == 1 })
             let far = Reactor.current.schedule(.now.adding(3_600_000_000_000)) {}
+            let thread = try #require(ObservedThread.named("aos-io").first)
             Reactor.current.remove(token)
-            poll(nil, 0, 20)
+            // It has looked for an end behind that job, and sleeps on for the timer that is left.
+            let ran = Lock<ObservedThread?>(nil)
+            Reactor.current.perform { ran.withLock { $0 = .current } }
+            #expect(Parallel.waits { ran.withLock { $0 != nil } })
+            #expect(ran.withLock { $0 } == thread)
+            #expect(Parallel.waits { !thread.isThere || thread.sleeps(.onEvents) })
+            #expect(thread.isThere)
             #expect(try threads() == 1)
             Reactor.current.cancel(timer: far)
             #expect(try Parallel.waits { try threads() == 0 })

@@ -38,7 +38,7 @@ struct RealConversationTests {
                 payload: try RequestPayload(json: try JSONReader.parse(text))
             )
             let bytes = try FrameCodec.encode(.request(frame), limit: Dialect.defaultMaximumFrameSize)
-            guard case .sent(let id) = transport.channel.send([bytes], register: { _ in true }) else {
+            guard case .sent(let id) = transport.channel.send(bytes, register: { _ in true }) else {
                 throw FileError(text, "the channel is closed")
             }
             guard Parallel.waits(for: { answer(id) != nil }), let answer = answer(id) else {
@@ -49,7 +49,7 @@ struct RealConversationTests {
 
         private func answer(_ id: Int64) -> (OwnershipScope, ResponsePayload)? {
             for case .response(let number, let owner, .payload(let payload)) in frames where number == id {
-                return (owner, payload)
+                return (owner.scope, payload)
             }
             return nil
         }

@@ -86,6 +86,7 @@ static int fork_with_a_vm(void) {
   pid_t child;
   must("get shared", aos_sidecar_get_shared("pool", getenv("HOST_OPTIONS"), AOS_NUL_TERMINATED, &shared, &error),
        error);
+  print_description("parent-describe", sidecar);
   printf("parent-before %d process %ld\n", file_exists(sidecar, vm, "/x"), process_id(sidecar));
   fflush(stdout);
   child = fork();

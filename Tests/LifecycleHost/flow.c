@@ -99,8 +99,23 @@ static int huge_prefix(void) {
   return settle("after", none);
 }
 
+/* A process that floods its stderr, behind one that does not: what it costs to hold the end of the flood. */
+static int stderr_flood(const char *quiet_options) {
+  aos_sidecar *quiet = NULL, *loud;
+  aos_error *error = NULL;
+  must("create", aos_sidecar_create(quiet_options, AOS_NUL_TERMINATED, &quiet, &error), error);
+  must("connect", aos_sidecar_connect(quiet, 30 * SECOND, &error), error);
+  long before = memory_kib("VmHWM");
+  loud = make_sidecar();
+  must("connect", aos_sidecar_connect(loud, 30 * SECOND, &error), error);
+  printf("growth %ld KiB\n", memory_kib("VmHWM") - before);
+  must("dispose", aos_sidecar_dispose(loud, 30 * SECOND, &error), error);
+  must("dispose", aos_sidecar_dispose(quiet, 30 * SECOND, &error), error);
+  return 0;
+}
+
 int run_flow(const char *name, int argc, char **argv) {
-  (void)argc, (void)argv;
+  if (!strcmp(name, "stderr-flood")) return argc == 1 ? stderr_flood(argv[0]) : 2;
   if (!strcmp(name, "stopped")) return stopped();
   if (!strcmp(name, "huge-prefix")) return huge_prefix();
   return -1;

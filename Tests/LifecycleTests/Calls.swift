@@ -79,6 +79,18 @@ extension HostVM {
         return exists == 1
     }
 
+    /// Its answer says the path back: what tells one answer from another.
+    func realPathAsync(_ path: String, queue: HostQueue? = nil, tag: UInt64 = 0) throws -> aos_id {
+        var completion = aos_completion()
+        completion.struct_size = UInt32(MemoryLayout<aos_completion>.size)
+        completion.deliver = queue == nil ? AOS_DELIVER_WAIT : AOS_DELIVER_QUEUE
+        completion.queue = queue?.handle
+        completion.tag = tag
+        return try sidecar.submit {
+            aos_fs_realpath_async(sidecar.handle, id, path, path.utf8.count, &completion, $0, $1)
+        }
+    }
+
     func writeAsync(_ path: String, _ bytes: [UInt8]) throws -> aos_id {
         try sidecar.submit {
             aos_fs_write_async(sidecar.handle, id, path, path.utf8.count, bytes, bytes.count, nil, $0, $1)

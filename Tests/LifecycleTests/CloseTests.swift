@@ -8,16 +8,20 @@ import Testing
 
 @Suite("Closing, and what flows until then (transport.md 9 and 11)", .serialized)
 struct CloseTests {
-    @Test("a process that exits at end of file is closed at once (case 38)")
+    @Test("a process that exits at end of file is closed within 100 ms (case 38)")
     func quick() throws {
         let peer = ScriptedPeer()
-        let sidecar = try peer.sidecar()
-        try sidecar.connect()
-        let time = try duration { try sidecar.dispose() }
-        // 100 ms on an idle machine.
-        #expect(time < .seconds(1), "\(time)")
-        #expect(peer.hasEnded && peer.exits == [0])
-        #expect(peer.events("eof").first?["partial"]?.integerValue == 0)
+        // Of several rounds the best one: others use the machine too.
+        var best = Duration.seconds(60)
+        for round in 1...5 {
+            let sidecar = try peer.sidecar()
+            try sidecar.connect()
+            best = min(best, try duration { try sidecar.dispose() })
+            #expect(peer.isReaped && peer.exits == [Int64](repeating: 0, count: round))
+        }
+        #expect(best < .milliseconds(100), "\(best)")
+        #expect(peer.events("eof").count == 5)
+        #expect(peer.events("eof").allSatisfy { $0["partial"]?.integerValue == 0 })
     }
 
     @Test("one that ignores it is killed, and that is a success (case 38)")
@@ -27,13 +31,13 @@ struct CloseTests {
         try sidecar.connect()
         let time = try duration { try sidecar.dispose() }
         #expect(time > .milliseconds(280) && time < .seconds(2), "\(time)")
-        #expect(peer.hasEnded && peer.events("eof").count == 1)
+        #expect(peer.isReaped && peer.events("eof").count == 1)
 
         let atOnce = try peer.sidecar(["stopGraceMs": .integer(0)])
         try atOnce.connect()
         let short = try duration { try atOnce.dispose() }
         #expect(short < .milliseconds(500), "\(short)")
-        #expect(peer.hasEnded)
+        #expect(peer.isReaped)
     }
 
     @Test("one that ends badly is an error (case 38)")

@@ -52,8 +52,8 @@ struct ConnectionTests {
         for attempt in 1...2 {
             let error = try #require(failure { _ = try sidecar.createVM() })
             #expect(error.status == AOS_E_REMOTE && error.kind == "kernel" && error.code == "unauthorized")
-            #expect(error.message.contains(text))
-            #expect(peer.hasEnded)
+            #expect(error.message == text)
+            #expect(peer.isReaped)
             #expect(peer.processIDs.count == attempt)
         }
         #expect(sidecar.vmCount == 0 && sidecar.state == "ready")
@@ -116,16 +116,24 @@ struct ConnectionTests {
 
     @Test("a program that echoes is found out at once (case 19, R11)")
     func echo() throws {
-        let sidecar = try HostSidecar(options: .members(["command": .array([.string("/bin/cat")])]))
-        var error: HostError?
-        let time = duration { error = failure { _ = try sidecar.createVM() } }
-        #expect(error?.status == AOS_E_SIDECAR)
-        #expect(
-            error?.message.contains("sidecar protocol error: unexpected inbound frame: request") == true,
-            "\(String(describing: error))"
-        )
-        #expect(time < .seconds(1))
-        #expect(sidecar.processID == nil)
+        try withTestFolder { folder in
+            // `cat`, which nobody can ask for its number, under a shell that writes that down.
+            let script = "echo $$ >\(folder)/pid; exec cat"
+            let command: [JSONValue] = ["/bin/sh", "-c", script].map { .string($0) }
+            let sidecar = try HostSidecar(options: .members(["command": .array(command)]))
+            var error: HostError?
+            let time = duration { error = failure { _ = try sidecar.createVM() } }
+            let text = String(decoding: try readFile("\(folder)/pid").dropLast(), as: UTF8.self)
+            let process = try #require(Int32(text))
+            #expect(isReaped(process))
+            #expect(error?.status == AOS_E_SIDECAR)
+            #expect(
+                error?.message.contains("sidecar protocol error: unexpected inbound frame: request") == true,
+                "\(String(describing: error))"
+            )
+            #expect(time < .seconds(1))
+            #expect(sidecar.processID == nil)
+        }
     }
 
     @Test("a program that is silent is given up after the limit of the handshake (case 19, R11)")
@@ -137,7 +145,7 @@ struct ConnectionTests {
         #expect(error?.status == AOS_E_DEADLINE && error?.kind == "timeout")
         #expect(error?.message == "timed out waiting for sidecar response to authenticate")
         #expect(time > .milliseconds(190) && time < .milliseconds(1200), "\(time)")
-        #expect(peer.hasEnded)
+        #expect(peer.isReaped)
     }
 
     @Test("the limit of frames is a connection's own (case 20)")
@@ -177,7 +185,7 @@ struct ConnectionTests {
     )
     func killed() throws {
         let peer = ScriptedPeer()
-        let sidecar = try peer.sidecar()
+        let sidecar = try peer.plainSidecar()
         let old = [try sidecar.createVM(), try sidecar.createVM()]
         let process = try #require(sidecar.processID)
         #expect(kill(process, SIGKILL) == 0)
@@ -191,9 +199,12 @@ struct ConnectionTests {
         let time = try duration {
             let vm = try sidecar.createVM()
             #expect(sidecar.vmCount == 3)
+            let before = peer.frames.count
             for vm in old { try vm.shutdown() }
             #expect(sidecar.vmCount == 1)
             #expect(try vm.exists("/x"))
+            // Requests are served in order: what the shutdowns had sent would stand before this one.
+            #expect(peer.frames.count == before + 1)
         }
         #expect(time < .seconds(2), "\(time)")
         #expect(peer.processIDs.count == 2)
@@ -209,7 +220,7 @@ struct ConnectionTests {
         sidecar.cancel(op)
         let end = try sidecar.end(of: op)
         #expect(end.status == AOS_E_CANCELED && end.error?.kind == "cancelled")
-        #expect(eventually { peer.hasEnded })
+        #expect(eventually { peer.isReaped })
         #expect(sidecar.state == "ready")
     }
 

@@ -18,7 +18,7 @@ struct CountingTests {
     }
 
     @Test(
-        "1,000 operations in flight and the sidecar killed: 1,000 ends, exactly once, and nothing left (case 40)"
+        "1,000 operations in flight and the sidecar killed: 1,000 ends, exactly once, and nothing left (case 17, 10.3)"
     )
     func inFlight() throws {
         let peer = ScriptedPeer("[\(ScriptedPeer.on("guest_filesystem_call", #"{"nothing":true}"#))]")

@@ -22,7 +22,6 @@ struct DisconnectTests {
         let sidecar = try peer.plainSidecar()
         let vm = try sidecar.createVM()
         let ops = try (0..<4).map { _ in try vm.existsAsync("/wait") } + [try vm.existsAsync("/die")]
-        let start = ContinuousClock.now
         for op in ops {
             let events = try sidecar.events(of: op)
             #expect(events.count == 1)
@@ -31,7 +30,6 @@ struct DisconnectTests {
             #expect(error.message == "sidecar transport disconnected: \(Self.death)", "\(error)")
             #expect(error.exitCode == 3 && error.stderr == "boom")
         }
-        #expect(ContinuousClock.now - start < .seconds(1))
         for _ in 0..<2 {
             let time = duration {
                 let error = failure { _ = try vm.exists("/after") }
@@ -44,6 +42,78 @@ struct DisconnectTests {
         #expect(eventually { sidecar.processID == nil })
         try vm.shutdown()
         #expect(sidecar.vmCount == 0)
+    }
+
+    @Test("those that wait are told within 100 ms of the death (case 14)")
+    func atOnce() throws {
+        let rules = [
+            ScriptedPeer.onPath("/wait", #"{"nothing":true}"#), ScriptedPeer.onPath("/die", Self.die),
+        ]
+        let peer = ScriptedPeer("[\(rules.joined(separator: ","))]")
+        let sidecar = try HostSidecar(options: withoutLog(peer.plainOptions()))
+        // Of several rounds the best one: others use the machine too.
+        var best = Duration.seconds(60)
+        for _ in 0..<10 {
+            let vm = try sidecar.createVM()
+            let waiting = try (0..<4).map { _ in try vm.existsAsync("/wait") }
+            let time = try duration {
+                for op in waiting + [try vm.existsAsync("/die")] {
+                    #expect(try sidecar.end(of: op).status == AOS_E_SIDECAR)
+                }
+            }
+            best = min(best, time)
+            try vm.shutdown()
+        }
+        #expect(best < .milliseconds(100), "\(best)")
+    }
+
+    @Test("what was not written yet says so, and what was says that (10.3)")
+    func queued() throws {
+        let sidecar = try HostSidecar(options: withoutLog(ScriptedPeer().plainOptions()))
+        let vm = try sidecar.createVM()
+        let process = try #require(sidecar.processID)
+        #expect(kill(process, SIGSTOP) == 0)
+        // 4 MiB: more than the sockets hold.
+        let piece = [UInt8](repeating: 1, count: 256 << 10)
+        let ops =
+            [try vm.existsAsync("/written")] + (try (0..<16).map { try vm.writeAsync("/w\($0)", piece) })
+            + [try vm.existsAsync("/queued")]
+        #expect((sidecar.diagnostic("queuedBytes") ?? 0) > 0)
+        #expect(kill(process, SIGKILL) == 0)
+        let cause = "sidecar process exited with signal SIGKILL"
+        let texts = try ops.map { try sidecar.end(of: $0).error?.message ?? "none" }
+        #expect(texts.first == "sidecar transport disconnected: \(cause)")
+        #expect(texts.last == "sidecar transport closed: \(cause)")
+        // In the order in which they were asked for.
+        let border = texts.firstIndex(of: texts.last ?? "") ?? 0
+        #expect(texts[..<border].allSatisfy { $0 == texts.first }, "\(texts)")
+        #expect(texts[border...].allSatisfy { $0 == texts.last }, "\(texts)")
+        try vm.shutdown()
+    }
+
+    @Test("a request between the death and its report is told the cause too (case 15, 10.3)")
+    func draining() throws {
+        let cause = "sidecar process exited with signal SIGKILL"
+        var texts: [String] = []
+        // Somebody else holds the output: for what may still come in it there are 250 ms, which a busy machine may
+        // let pass.
+        for _ in 0..<10 where texts.isEmpty {
+            let script = "sleep 1 & exec \(ScriptedPeer.program)"
+            let command: [JSONValue] = ["/bin/sh", "-c", script].map { .string($0) }
+            let options: JSONValue = .members([
+                "command": .array(command), "fileGuards": .string("off"),
+            ])
+            let sidecar = try HostSidecar(options: options)
+            let vm = try sidecar.createVM()
+            let process = try #require(sidecar.processID)
+            #expect(kill(process, SIGKILL) == 0)
+            #expect(eventually { isReaped(process) })
+            let error = try #require(failure { _ = try vm.exists("/x") })
+            #expect(error.status == AOS_E_SIDECAR)
+            if !error.message.hasPrefix("VM vm-1 is lost: ") { texts.append(error.message) }
+            try vm.shutdown()
+        }
+        #expect(texts == ["sidecar transport closed: \(cause)"])
     }
 
     @Test("a request that races with the death ends once, whatever it meets (case 15)")
@@ -112,7 +182,7 @@ struct DisconnectTests {
             error.message == "sidecar transport disconnected: sidecar process exited with disconnect",
             "\(error)"
         )
-        #expect(eventually { peer.hasEnded })
+        #expect(eventually { peer.isReaped })
         #expect(peer.exits.isEmpty)
         try vm.shutdown()
     }
@@ -140,7 +210,7 @@ struct DisconnectTests {
         #expect(eventually { peer.hasEnded })
     }
 
-    @Test("a running exec, a stream and a wait end once each, with the cause (case 19, R3)")
+    @Test("a running exec, a stream and a wait for a process end once each, with the cause (case 19, R3)")
     func everythingEnds() throws {
         let rules = [
             ScriptedPeer.on(
@@ -156,18 +226,17 @@ struct DisconnectTests {
         let exec = try vm.execAsync(#"["node","-v"]"#)
         let process = try vm.spawn(["cat"])
         _ = try process.waitForOutput("hi")
+        let wait = try process.submitWait()
         let creation = try sidecar.createVMAsync()
         _ = try sidecar.end(of: creation)
         _ = try vm.existsAsync("/die")
-        for op in [exec, process.op] {
+        for op in [exec, process.op, wait] {
             let events = try sidecar.events(of: op)
             let last = try #require(events.last)
             #expect(events.count { $0.isLast } == 1)
             #expect(last.status == AOS_E_SIDECAR && last.kind == AOS_EV_COMPLETE)
-            #expect(
-                last.error?.message.contains("sidecar process exited with code 3") == true,
-                "\(String(describing: last.error))"
-            )
+            let message = try #require(last.error).message
+            #expect(message.hasSuffix(": \(Self.death)"), "\(message)")
             #expect(last.error?.exitCode == 3 && last.error?.stderr == "boom")
         }
         let told = try #require(try sidecar.take(lost))
@@ -206,7 +275,7 @@ struct DisconnectTests {
         )
         #expect(try sidecar.createVM().isAlive)
         try vm.shutdown()
-        #expect(sidecar.vmCount == 0 || sidecar.vmCount == 1)
-        #expect(!isRunning(pid))
+        #expect(sidecar.vmCount == 1)
+        #expect(isReaped(pid))
     }
 }

@@ -65,7 +65,7 @@ struct DisposeTests {
         let outcomes = Collected<String>()
         onThreads(8) { _ in
             let error = failure { try sidecar.dispose() }
-            outcomes.append("\(error?.kind ?? "-") \(error?.message ?? "success") \(peer.hasEnded)")
+            outcomes.append("\(error?.kind ?? "-") \(error?.message ?? "success") \(peer.isReaped)")
         }
         #expect(outcomes.all.count == 8)
         #expect(outcomes.all.allSatisfy { $0 == "aggregate invalid_state: boom true" }, "\(outcomes.all)")

@@ -14,8 +14,11 @@ struct PoolTests {
         let options = JSONWriter.text(peer.options())
         let found = Collected<(round: Int, handle: UInt)>()
         let faults = Collected<aos_status>()
+        let gate = Barrier(64)
         onThreads(64) { _ in
             for round in 0..<rounds {
+                // All of them ask for what is not there yet.
+                gate.wait()
                 var handle: OpaquePointer?
                 let status = aos_sidecar_get_shared(
                     "lifecycle-race-\(round)",

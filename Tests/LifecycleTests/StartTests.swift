@@ -132,6 +132,18 @@ struct StartTests {
         #expect(run.run.standardError.isEmpty)
         #expect(run.value("after")?.hasSuffix("settled") == true, "\(run)")
     }
+
+    @Test("of 10 MB on stderr at most 64 KiB are held (case 4)")
+    func heldStandardError() throws {
+        let loud = ScriptedPeer(
+            "[\(ScriptedPeer.on("authenticate", #"{"stderrFlood":10000000},{"default":true}"#))]"
+        )
+        let quiet = JSONWriter.text(ScriptedPeer().options())
+        let run = try ChildHost.run(["stderr-flood", quiet], options: loud.options())
+        #expect(run.succeeded, "\(run)")
+        // Those, what they are read with, and the second connection itself.
+        #expect((run.number("growth") ?? .max) < 512, "\(run)")
+    }
 }
 
 @Suite("What stderr adds to an error (transport.md 3)")

@@ -120,7 +120,12 @@ package final class Connection: Sendable {
             pending.withLock { $0.register(id, request, now: now) }
         }
         guard case .sent(let id) = outcome else {
-            request.finish(.failure(closedError()))
+            guard outcome != nil else {
+                request.finish(.failure(closedError()))
+                return nil
+            }
+            // The end is known, and its cause will be in a moment.
+            failing.whenSet { failure in request.finish(.failure(Self.closedError(failure))) }
             return nil
         }
         if request.limit > 0 { watchDeadline(from: now, within: request.limit) }
@@ -172,10 +177,12 @@ package final class Connection: Sendable {
 
     /// The error of a request that cannot be sent.
     func closedError() -> ClientError {
-        guard let failure = failureStorage.withLock({ $0 }) else {
-            return ClientError(.sidecar, "sidecar transport closed")
-        }
-        return Self.error(failure, prefix: "sidecar transport closed")
+        failureStorage.withLock { $0 }.map { Self.closedError($0) }
+            ?? ClientError(.sidecar, "sidecar transport closed")
+    }
+
+    private static func closedError(_ failure: TransportFailure) -> ClientError {
+        error(failure, prefix: "sidecar transport closed")
     }
 
     static func error(_ failure: TransportFailure, prefix: String) -> ClientError {

@@ -38,7 +38,10 @@ package func opWait(
         }
         if ready == nil { isOver = !Operation.sleep(word, for: operations, until: deadline) }
         for operation in operations { operation.unregister(word) }
-        ready = ready ?? operations.firstIndex { $0.hasEvent }
+        ready = nil
+        for (index, operation) in operations.enumerated() where ready == nil {
+            if try operation.hasEvent() { ready = index }
+        }
         if let ready {
             isOver = false
             indexOut?.pointee = UInt32(ready)
@@ -65,7 +68,7 @@ package func opTake(
         }
         let deadline = BlockingCall.deadline(timeout)
         while true {
-            if let record = operation.take() {
+            if let record = try operation.take() {
                 out.pointee = record.event(of: operation)
                 return
             }
@@ -73,7 +76,7 @@ package func opTake(
             if operation.register(word) { continue }
             let isAwake = Operation.sleep(word, for: [operation], until: deadline)
             operation.unregister(word)
-            if !isAwake, !operation.hasEvent {
+            if !isAwake, !(try operation.hasEvent()) {
                 isOver = true
                 return
             }

@@ -94,7 +94,11 @@ final class Identifiers: Sendable {
         if case .object(let operation) = current.operations.find(id), operation.sidecar === sidecar {
             return operation
         }
-        throw ClientError(.stale, "op: no such operation in this sidecar, or it has completed: \(id)")
+        throw noSuchOperation(id)
+    }
+
+    static func noSuchOperation(_ id: UInt64) -> ClientError {
+        ClientError(.stale, "op: no such operation in this sidecar, or it has completed: \(id)")
     }
 }
 

@@ -11,6 +11,8 @@ final class Operation: Sendable {
         /// WAIT and THREAD: what was not taken yet.
         var pending = Fifo<EventRecord>()
         var waiters: [WakeWord] = []
+        /// WAIT: the last event was taken.
+        var isTaken = false
         /// QUEUE and CALL: numbered, and on its way to the queue by one thread at a time, in order.
         var outbox = Fifo<EventRecord>()
         var isPosting = false
@@ -186,19 +188,36 @@ final class Operation: Sendable {
 
     // MARK: WAIT
 
-    /// The next event, if there is one.
-    func take() -> EventRecord? {
-        let record = state.withLock { $0.pending.popFirst() }
-        if record?.isLast == true { Identifiers.current.operations.remove(id) }
+    /// The next event, if there is one. Throws when somebody else has taken the last one.
+    func take() throws(ClientError) -> EventRecord? {
+        let (record, isOver, waiters) = state.withLock { state -> (EventRecord?, Bool, [WakeWord]) in
+            if state.isTaken { return (nil, true, []) }
+            let record = state.pending.popFirst()
+            guard record?.isLast == true else { return (record, false, []) }
+            state.isTaken = true
+            defer { state.waiters = [] }
+            return (record, false, state.waiters)
+        }
+        if isOver { throw Identifiers.noSuchOperation(id) }
+        if record?.isLast == true {
+            Identifiers.current.operations.remove(id)
+            // What they wait for will not come.
+            for word in waiters { wake(word) }
+        }
         return record
     }
 
-    var hasEvent: Bool { state.withLock { !$0.pending.isEmpty } }
+    /// Whether there is an event. Throws when somebody else has taken the last one.
+    func hasEvent() throws(ClientError) -> Bool {
+        let (isTaken, isThere) = state.withLock { ($0.isTaken, !$0.pending.isEmpty) }
+        if isTaken { throw Identifiers.noSuchOperation(id) }
+        return isThere
+    }
 
-    /// Wakes `word` at the next event. True if there is one already.
+    /// Wakes `word` at the next event. True if there is one already, or none will be any more.
     func register(_ word: WakeWord) -> Bool {
         state.withLock { state in
-            if !state.pending.isEmpty { return true }
+            if state.isTaken || !state.pending.isEmpty { return true }
             state.waiters.append(word)
             return false
         }

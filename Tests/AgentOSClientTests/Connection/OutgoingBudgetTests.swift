@@ -40,25 +40,29 @@ struct OutgoingBudgetTests {
     @Test("who waits comes in turn, and nobody overtakes a large one in front")
     func order() {
         let budget = OutgoingBudget()
-        #expect(budget.reserve(bound))
+        #expect(budget.reserve(bound - 10))
         let entered = Lock<[Int]>([])
+        let threads = Lock<[ObservedThread?]>([nil, nil])
+        let waits: @Sendable (Int) -> Bool = { index in
+            Parallel.waits { threads.withLock { $0[index] }?.sleeps(.onWord) == true }
+        }
         Parallel.run(3) { index in
             if index == 2 {
-                poll(after: 60)
+                #expect(waits(0) && waits(1))
+                // There is room for it.
                 #expect(!budget.reserve(1), "somebody waits")
-                budget.release(bound)
+                budget.release(bound - 10)
                 return
             }
-            poll(after: index * 30)
+            if index == 1 { #expect(waits(0)) }
+            threads.withLock { $0[index] = .current }
             #expect(budget.reserve(index == 0 ? bound : 1, until: far))
             entered.withLock { $0.append(index) }
             if index == 0 { budget.release(bound) }
         }
         #expect(entered.withLock { $0 } == [0, 1])
-    }
-
-    private func poll(after milliseconds: Int) {
-        _ = Parallel.waits(limit: .milliseconds(milliseconds)) { false }
+        #expect(budget.reserve(bound - 1))
+        #expect(!budget.reserve(1 + 1))
     }
 
     @Test("threads that reserve, wait, time out and release lose no byte")
