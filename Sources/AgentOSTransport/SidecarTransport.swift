@@ -18,6 +18,8 @@ package final class SidecarTransport: Sendable {
         var lifecycle = TransportLifecycle()
         var receiver: (any TransportReceiver)?
         var timers: [UInt64] = []
+        /// What is, or will be in a moment, reported.
+        var failure: TransportFailure?
     }
 
     package let channel: FrameChannel
@@ -121,7 +123,12 @@ package final class SidecarTransport: Sendable {
     package var standardErrorText: String { standardError.text }
 
     private func perform(_ event: (inout TransportLifecycle) -> [TransportLifecycle.Action]) {
-        for action in state.withLock({ event(&$0.lifecycle) }) { perform(action) }
+        let actions = state.withLock { state in
+            let actions = event(&state.lifecycle)
+            for case .report(let failure) in actions { state.failure = failure }
+            return actions
+        }
+        for action in actions { perform(action) }
     }
 
     private func perform(_ action: TransportLifecycle.Action) {
@@ -145,12 +152,15 @@ package final class SidecarTransport: Sendable {
         standardError.collect()
         standardError.stop()
         channel.stop()
-        let (receiver, timers) = state.withLock { state in
+        let (receiver, timers, failure) = state.withLock { state in
             defer { (state.receiver, state.timers) = (nil, []) }
-            return (state.receiver, state.timers)
+            return (state.receiver, state.timers, state.failure)
         }
         for timer in timers { Reactor.current.cancel(timer: timer) }
-        let end = TransportEnd(exit: exit, wasKilled: wasKilled, standardError: standardError.text)
+        let text = standardError.text
+        var found = failure
+        found?.standardError = text
+        let end = TransportEnd(exit: exit, wasKilled: wasKilled, standardError: text, failure: found)
         let directory = directory
         let complete: @Sendable () -> Void = {
             directory?.remove()

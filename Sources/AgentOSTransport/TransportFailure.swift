@@ -49,4 +49,6 @@ package struct TransportEnd: Sendable {
     /// We had to kill it.
     package let wasKilled: Bool
     package let standardError: String
+    /// What was found wrong before that, if something was: its end can be told before the report of it is.
+    package let failure: TransportFailure?
 }

@@ -83,7 +83,7 @@ package enum FrameCodec {
         answer frame: SidecarResponseFrame,
         limit: Int
     ) throws(FrameError) -> [UInt8] {
-        try ProtocolFrame.check(frame.schema, id: frame.requestId, positive: false, frame.ownership, .vm)
+        try ProtocolFrame.check(frame)
         var writer = BareWriter(appendingTo: [0, 0, 0, 0])
         writer.uint(5)
         frame.write(to: &writer)

@@ -85,23 +85,24 @@ extension ProtocolFrame {
     /// The checks of wire-protocol.md 9, in their order; the first failure is the result.
     package func validate() throws(FrameError) {
         switch self {
-        case .request(let frame):
-            try Self.check(
-                frame.schema,
-                id: frame.requestId,
-                positive: true,
-                frame.ownership,
-                frame.payload.scopeRule
-            )
-            if case .authenticate(let request) = frame.payload, request.authToken.isEmpty {
-                throw .emptyAuthToken
-            }
+        case .request(let frame): try Self.check(frame)
         case .response(let frame): try Self.check(frame)
         case .event(let frame): try Self.check(frame)
         case .sidecarRequest(let frame): try Self.check(frame)
-        case .sidecarResponse(let frame):
-            try Self.check(frame.schema, id: frame.requestId, positive: false, frame.ownership, .vm)
+        case .sidecarResponse(let frame): try Self.check(frame)
         }
+    }
+
+    static func check(_ frame: RequestFrame) throws(FrameError) {
+        let rule = frame.payload.scopeRule
+        try check(frame.schema, id: frame.requestId, positive: true, frame.ownership, rule)
+        if case .authenticate(let request) = frame.payload, request.authToken.isEmpty {
+            throw .emptyAuthToken
+        }
+    }
+
+    static func check(_ frame: SidecarResponseFrame) throws(FrameError) {
+        try check(frame.schema, id: frame.requestId, positive: false, frame.ownership, .vm)
     }
 
     static func check(_ frame: ResponseFrame) throws(FrameError) {

@@ -58,14 +58,16 @@ extension InboundFrame {
         return try general(payload)
     }
 
-    /// Whatever is odd about a frame, this says what, as `FrameCodec` does: one place decides what is refused, and how.
-    /// Of a frame that only a host may send no more is read than its kind.
+    /// Whatever is odd about a frame, this says what, as `FrameCodec` does, without its part that writes.
     private static func general(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
         try Dialect.check(payload)
         var reader = BareReader(payload)
         let tag = try read(&reader) { (reader) throws(BareError) in try reader.uint() }
         switch tag {
-        case 1: return .unexpected(type: "request")
+        case 1:
+            let frame = try last(&reader) { (reader) throws(BareError) in try RequestFrame(from: &reader) }
+            try ProtocolFrame.check(frame)
+            return .unexpected(type: "request")
         case 2:
             let frame = try last(&reader) { (reader) throws(BareError) in try ResponseFrame(from: &reader) }
             try ProtocolFrame.check(frame)
@@ -80,7 +82,12 @@ extension InboundFrame {
             }
             try ProtocolFrame.check(frame)
             return .callback(id: frame.requestId, FrameOwner(frame.ownership), frame.payload)
-        case 5: return .unexpected(type: "sidecar_response")
+        case 5:
+            let frame = try last(&reader) { (reader) throws(BareError) in
+                try SidecarResponseFrame(from: &reader)
+            }
+            try ProtocolFrame.check(frame)
+            return .unexpected(type: "sidecar_response")
         default: throw .undecodable(.unknownTag(type: "ProtocolFrame", tag: tag, offset: 0))
         }
     }

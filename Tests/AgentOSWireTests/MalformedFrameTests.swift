@@ -47,11 +47,7 @@ struct MalformedFrameTests {
             return
         }
         do throws(FrameError) {
-            // Whatever else is wrong with a frame that only a host may send: it is none for us.
-            if case .unexpected(let type) = try InboundFrame.decode(payload: vector.payload) {
-                #expect(vector.payload.first == (type == "request" ? 1 : 5))
-                return
-            }
+            _ = try InboundFrame.decode(payload: vector.payload)
             Issue.record("accepted")
         } catch {
             try expect(error, as: vector)

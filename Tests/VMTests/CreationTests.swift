@@ -177,8 +177,7 @@ struct CreationTests {
             (
                 #"{"type":"vm_created","vm_id":"vm-1"}"#,
                 #","ownership":{"scope":"session","connection_id":"conn-1","session_id":"session-1"}"#,
-                #"response id 2 used ownership Session { connection_id: "conn-1", session_id: "session-1" }, "#
-                    + #"expected Connection { connection_id: "conn-1" }"#
+                "unexpected open_session response"
             ),
             (
                 #"{"type":"vm_created","vm_id":"vm-1"}"#, "",

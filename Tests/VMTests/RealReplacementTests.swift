@@ -118,7 +118,7 @@ struct RealReplacementTests {
         defer { finish(vm) }
         try vm.remove("/etc/hostname")
         let error = failure { try way.put("new", at: "/etc/hostname/x/f", vm) }
-        if way != .batch { expect(error, AOS_E_REMOTE, errno: "ENOTDIR") }
+        if way != .batch { expect(error, AOS_E_INVALID, errno: "EBUSY") }
         #expect(vm.isAlive)
         try expectGone(vm, "/etc/hostname/x/f")
         try vm.write("/etc/hostname", "mine")

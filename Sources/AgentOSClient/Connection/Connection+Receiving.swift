@@ -61,7 +61,7 @@ extension Connection {
     func transportFailed(_ failure: TransportFailure) { failEverything(failure) }
 
     func transportEnded(_ end: TransportEnd) {
-        failEverything(TransportFailure(end.exit.map { .exited($0) } ?? .disconnected))
+        failEverything(end.failure ?? TransportFailure(end.exit.map { .exited($0) } ?? .disconnected))
         ended.set(end)
     }
 }

@@ -23,12 +23,14 @@ struct RequestEncoderTests {
 
     /// What the frame has behind its prefix.
     private func size(_ payload: RequestPayload) throws -> Int {
-        try FrameCodec.encode(request: payload, FrameOwner(Self.owner), limit: 1 << 30).count - FrameCodec.prefixSize
+        try FrameCodec.encode(request: payload, FrameOwner(Self.owner), limit: 1 << 30).count
+            - FrameCodec.prefixSize
     }
 
     private func error(_ payload: RequestPayload, limit: Int = limit) throws -> ClientError {
         var found: ClientError?
-        do throws(ClientError) { _ = try RequestEncoder.encode(payload, FrameOwner(Self.owner), limit: limit) } catch {
+        let owner = FrameOwner(Self.owner)
+        do throws(ClientError) { _ = try RequestEncoder.encode(payload, owner, limit: limit) } catch {
             found = error
         }
         return try #require(found)
