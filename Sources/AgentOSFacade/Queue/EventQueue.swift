@@ -265,6 +265,7 @@ package final class EventQueue: Sendable {
     func close() {
         let (operations, dropped) = state.withLock { state -> ([Operation], [Item]) in
             state.isClosed = true
+            state.connection = nil
             let running = state.running
             let operations = state.callOperations.values.filter { !running.contains(ObjectIdentifier($0)) }
             state.callOperations = [:]
