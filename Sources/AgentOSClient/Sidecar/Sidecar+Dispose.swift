@@ -54,8 +54,10 @@ extension Sidecar {
                 defer { state.reservation = nil }
                 return (state.creations, state.leases, state.reservation)
             }
-            let error = Self.leaseError(id, .disposing)
-            for creation in creations { creation.run.interrupt(error) }
+            for creation in creations { creation.run.interrupt(Self.leaseError(id, .disposing)) }
+            if creations.isEmpty, leases.isEmpty, reservation == nil {
+                return closeConnection.recover { error throws(ClientError) in throw .aggregate([error]) }
+            }
             return Self.finish(creations).then { [self] in
                 shutdownAll(leases, errors: [])
             }.then { [self] errors in

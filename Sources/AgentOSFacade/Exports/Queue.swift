@@ -56,6 +56,7 @@ package func queueDrain(
         let stride = try checkedStride(stride)
         guard cap > 0 else { return }
         let out = UnsafeMutableRawPointer(try Arguments.required(out, "out"))
+        if timeout == 0 { queue.polled() }
         let items = queue.drain(upTo: Int(min(cap, UInt32(Int32.max))), until: BlockingCall.deadline(timeout))
         for (index, item) in items.enumerated() {
             (out + index * stride).storeBytes(of: item.record.event(of: item.operation), as: aos_event.self)
@@ -70,6 +71,7 @@ package func queueDispatch(_ queue: OpaquePointer?, _ max: UInt32, _ timeout: UI
     var count: Int32 = 0
     let status = boundary { () throws(ClientError) in
         let queue = try Handles.queue(queue)
+        if timeout == 0 { queue.polled() }
         let limit = max == 0 ? Int(Int32.max) : Int(min(max, UInt32(Int32.max)))
         guard let done = queue.dispatch(upTo: limit, until: BlockingCall.deadline(timeout)) else {
             throw ClientError(.deadlock, "aos_queue_dispatch inside a call of the same queue")

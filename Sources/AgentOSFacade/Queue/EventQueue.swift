@@ -142,11 +142,7 @@ package final class EventQueue: Sendable {
     /// Waits for something, and says whether to look again: not after a wake, nor when the time is over.
     private func sleep(until deadline: MonotonicTime?) -> Bool {
         if aos_shim_doorbell_take_wake(bell) != 0 { return false }
-        if let deadline, deadline <= .now {
-            // Whoever looks only when the descriptor says so does not read.
-            state.withLock { $0.isReadByHost = false }
-            return false
-        }
+        if let deadline, deadline <= .now { return false }
         if !readMeanwhile(until: deadline) { SystemCall.waitReadable(descriptor, until: deadline) }
         return true
     }
@@ -181,6 +177,9 @@ package final class EventQueue: Sendable {
         state.withLock { state in state.sleepers.removeAll { $0 === word } }
         return true
     }
+
+    /// A host that never waits here, because the descriptor tells it when to come: it does not read.
+    func polled() { state.withLock { $0.isReadByHost = false } }
 
     /// Up to `count` events for `AOS_DELIVER_QUEUE`. Empty when the time is over or somebody woke the queue.
     func drain(upTo count: Int, until deadline: MonotonicTime?) -> [(
