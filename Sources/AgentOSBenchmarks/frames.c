@@ -105,17 +105,22 @@ static void put_entry(struct buffer *frame, const char *path, const char *conten
 }
 
 struct buffer create_vm_frame(void) {
-  char instructions[800];
   struct buffer frame = begin_request(OWNER_SESSION, REQUEST_CREATE_VM);
+  put(&frame, "\1\0", 2);     /* JavaScript, no metadata */
+  put(&frame, "\1\0\0\0", 4); /* ephemeral, with the base layer, no lowers, no entries */
+  put_permissions(&frame);
+  end_frame(&frame, 0);
+  return frame;
+}
+
+struct buffer bootstrap_frame(void) {
+  char instructions[800];
+  struct buffer frame = begin_request(OWNER_VM, REQUEST_BOOTSTRAP);
   memset(instructions, 'x', sizeof instructions - 1);
   instructions[sizeof instructions - 1] = 0;
-  put(&frame, "\1\0", 2);       /* JavaScript, no metadata */
-  put(&frame, "\1\0\1\1\3", 5); /* ephemeral, with the base layer, one lower: a snapshot of three entries */
-  put_entry(&frame, "/", NULL);
+  put_u8(&frame, 2);
   put_entry(&frame, "/etc/agentos", NULL);
   put_entry(&frame, "/etc/agentos/instructions.md", instructions);
-  put_u8(&frame, 0); /* no entries */
-  put_permissions(&frame);
   end_frame(&frame, 0);
   return frame;
 }

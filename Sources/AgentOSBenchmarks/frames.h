@@ -15,6 +15,7 @@ enum request_tag {
   REQUEST_OPEN_SESSION = 2,
   REQUEST_CREATE_VM = 3,
   REQUEST_DISPOSE_VM = 8,
+  REQUEST_BOOTSTRAP = 9,
   REQUEST_CONFIGURE_VM = 10,
   REQUEST_FILES = 17,
   REQUEST_EXECUTE = 19,
@@ -61,6 +62,7 @@ void end_frame(struct buffer *buffer, size_t begin);
 struct buffer authenticate_frame(void);
 struct buffer open_session_frame(void);
 struct buffer create_vm_frame(void);
+struct buffer bootstrap_frame(void);
 struct buffer configure_vm_frame(void);
 struct buffer zombie_timers_frame(void);
 /* `content`: NULL, or base64. */

@@ -108,6 +108,7 @@ static void answer(const uint8_t *frame) {
       break;
     case REQUEST_CREATE_VM:
     case REQUEST_DISPOSE_VM: put_text(&answers, VM_ID); break;
+    case REQUEST_BOOTSTRAP: put_u32(&answers, 2); break;
     case REQUEST_CONFIGURE_VM: put_u64(&answers, 0); break;
     case REQUEST_ZOMBIE_TIMERS: put_u64(&answers, 0); break;
     default:

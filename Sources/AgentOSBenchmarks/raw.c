@@ -86,7 +86,8 @@ int raw_receive_some(struct raw *raw, int most) {
 
 void raw_open(struct raw *raw, char *const argv[]) {
   int in[2], out[2];
-  struct buffer frames[] = {authenticate_frame(), open_session_frame(), create_vm_frame(), configure_vm_frame()};
+  struct buffer frames[] = {authenticate_frame(), open_session_frame(), create_vm_frame(), bootstrap_frame(),
+                            configure_vm_frame()};
   make_pair(in);
   make_pair(out);
   raw->child = fork();
