@@ -7,7 +7,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("Queues", .timeLimit(.minutes(10)))
+@Suite("Queues", .timeLimit(.minutes(2)))
 struct QueueTests {
     @Test("the descriptor is readable exactly while something is in the queue")
     func readable() throws {
