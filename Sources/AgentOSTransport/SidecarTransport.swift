@@ -17,7 +17,8 @@ package final class SidecarTransport: Sendable {
     private struct State: Sendable {
         var lifecycle = TransportLifecycle()
         var receiver: (any TransportReceiver)?
-        var timers: [UInt64] = []
+        /// Nil behind the end: what is begun on another thread meanwhile must not outlast it.
+        var timers: [UInt64]? = []
         /// What is, or will be in a moment, reported.
         var failure: TransportFailure?
     }
@@ -139,7 +140,11 @@ package final class SidecarTransport: Sendable {
         case .kill: child.signal(9)
         case .start(let timer, let nanoseconds):
             let id = Reactor.current.schedule(.now.adding(nanoseconds)) { self.perform { $0.fired(timer) } }
-            if let id { state.withLock { $0.timers.append(id) } }
+            let isOver = state.withLock { state in
+                if let id { state.timers?.append(id) }
+                return state.timers == nil
+            }
+            if isOver { Reactor.current.cancel(timer: id) }
         case .report(var failure):
             standardError.collect()
             failure.standardError = standardError.text
@@ -153,10 +158,10 @@ package final class SidecarTransport: Sendable {
         standardError.stop()
         channel.stop()
         let (receiver, timers, failure) = state.withLock { state in
-            defer { (state.receiver, state.timers) = (nil, []) }
+            defer { (state.receiver, state.timers) = (nil, nil) }
             return (state.receiver, state.timers, state.failure)
         }
-        for timer in timers { Reactor.current.cancel(timer: timer) }
+        for timer in timers ?? [] { Reactor.current.cancel(timer: timer) }
         let text = standardError.text
         var found = failure
         found?.standardError = text

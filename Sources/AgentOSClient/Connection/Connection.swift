@@ -208,8 +208,9 @@ package final class Connection: Sendable {
         failing.set(failure)
         let waiting = pending.withLock { $0.close() }
         let error = Self.error(failure, prefix: "sidecar transport disconnected")
+        let closed = Self.closedError(failure)
         let firstUnsent = transport?.channel.firstUnsentID ?? .max
-        for (id, request) in waiting { request.finish(.failure(id < firstUnsent ? error : closedError())) }
+        for (id, request) in waiting { request.finish(.failure(id < firstUnsent ? error : closed)) }
         router.connectionFailed(error)
         failed.set(failure)
         let scheduled = timer.withLock { timer in
