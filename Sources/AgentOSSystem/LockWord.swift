@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CAgentOSShims
 public import Synchronization
 
 /// What a lock is made of: one word, free, held, or held and waited for. futex(2)
@@ -36,19 +35,10 @@ public struct LockWord: ~Copyable, Sendable {
     /// and one wake too many is all that costs.
     @usableFromInline
     func wait() {
-        while word.exchange(Self.waitedFor, ordering: .acquiring) != Self.free {
-            aos_shim_futex_wait(address, Self.waitedFor, -1)
-        }
+        while word.exchange(Self.waitedFor, ordering: .acquiring) != Self.free { word.wait(while: Self.waitedFor) }
     }
 
     /// Whoever held it may be gone by now, and the lock with it: the kernel looks at the address alone.
     @usableFromInline
-    func wakeOne() { aos_shim_futex_wake(address, 1) }
-
-    /// An atomic never moves: it is used where it lies.
-    private var address: UnsafeMutablePointer<UInt32> {
-        withUnsafePointer(to: word) {
-            UnsafeMutableRawPointer(mutating: UnsafeRawPointer($0)).assumingMemoryBound(to: UInt32.self)
-        }
-    }
+    func wakeOne() { word.wakeOne() }
 }

@@ -38,6 +38,7 @@ package enum EventBody: Sendable {
 }
 
 extension InboundFrame {
+    /// A payload by itself, of no stream.
     package static func decode(_ payload: UnsafeRawBufferPointer) throws(FrameError) -> InboundFrame {
         var last: FrameOwner?
         return try decode(payload, &last)

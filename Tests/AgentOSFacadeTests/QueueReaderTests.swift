@@ -14,22 +14,6 @@ struct QueueReaderTests {
         completion(AOS_DELIVER_QUEUE, queue.handle)
     }
 
-    /// Runs `body` while another thread is asleep in `wait`, in the call in which readers sleep.
-    private func whileReading(_ wait: @escaping @Sendable () -> Void, _ body: @escaping @Sendable () -> Void)
-    {
-        let reader: Lock<ObservedThread?> = Lock(nil)
-        onThreads(2) { index in
-            if index == 0 {
-                reader.withLock { $0 = ObservedThread.current }
-                wait()
-                return
-            }
-            let isAsleep = Parallel.waits { reader.withLock { $0 }?.sleeps(.onDescriptors) ?? false }
-            #expect(isAsleep)
-            body()
-        }
-    }
-
     @Test("what is left when a drain is full stays announced, and nothing else is")
     func leftOver() throws {
         let queue = try HostQueue()
@@ -59,12 +43,12 @@ struct QueueReaderTests {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
         let op = try vm.exists("/hang", queueCompletion(queue))
-        whileReading {
+        whileAsleep(.onDescriptors) {
             #expect(queue.drain(timeout: 60 * second).isEmpty)
         } _: {
             aos_queue_wake(queue.handle)
         }
-        whileReading {
+        whileAsleep(.onDescriptors) {
             #expect(queue.dispatch(timeout: 60 * second) == 0)
         } _: {
             aos_queue_wake(queue.handle)
@@ -80,7 +64,7 @@ struct QueueReaderTests {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
         let op = try vm.exists("/hang", queueCompletion(queue))
-        whileReading {
+        whileAsleep(.onDescriptors) {
             let events = queue.drain(timeout: 60 * second)
             #expect(events.map(\.op) == [op] && events.map(\.status) == [AOS_E_CANCELED])
         } _: {
@@ -95,14 +79,14 @@ struct QueueReaderTests {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
         let hanging = try vm.exists("/hang", queueCompletion(queue))
-        whileReading {
+        whileAsleep(.onDescriptors) {
             #expect(queue.drain(timeout: 60 * second).map(\.op) == [hanging])
         } _: {
             for _ in 0..<50 { #expect(throws: Never.self) { _ = try vm.exists("/a") } }
             #expect(aos_op_cancel(sidecar.handle, hanging) == AOS_OK)
         }
         // Now the blocking call reads, and its time is over long after the event has come.
-        whileReading {
+        whileAsleep(.onDescriptors) {
             var exists: Int32 = 0
             let error = failure {
                 try check { aos_fs_exists(sidecar.handle, vm.id, "/hang", 5, 2 * second, &exists, $0) }
@@ -148,7 +132,7 @@ struct QueueReaderTests {
         let vm = try sidecar.createVM()
         let ops = try (0..<40).map { _ in try vm.exists("/hang", queueCompletion(queue)) }
         let process = try #require(sidecar.processID)
-        whileReading {
+        whileAsleep(.onDescriptors) {
             let events = queue.drain(until: ops.count)
             #expect(events.map(\.op) == ops && events.allSatisfy { $0.status == AOS_E_SIDECAR })
         } _: {

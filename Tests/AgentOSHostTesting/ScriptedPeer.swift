@@ -109,27 +109,3 @@ package func eventually(limit: Duration = .seconds(10), _ condition: () throws -
     }
     return true
 }
-
-/// Runs bodies on threads of their own and waits for all.
-package func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    withUnsafeTemporaryAllocation(of: pthread_t.self, capacity: count) { threads in
-        for index in 0..<count {
-            let context = Unmanaged.passRetained(ThreadBody { body(index) })
-            pthread_create(
-                &threads[index],
-                nil,
-                { pointer in
-                    if let pointer { Unmanaged<ThreadBody>.fromOpaque(pointer).takeRetainedValue().run() }
-                    return nil
-                },
-                context.toOpaque()
-            )
-        }
-        for index in 0..<count { pthread_join(threads[index], nil) }
-    }
-}
-
-private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-}

@@ -53,6 +53,26 @@ struct RealRenameTests {
         expect(failure { try rename("/tmp/none", "/tmp/none") }, AOS_E_REMOTE, errno: "ENOENT")
     }
 
+    @Test("a file onto another name of its own keeps both, as rename(2) does", arguments: [true, false])
+    func otherName(_ moves: Bool) throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        try vm.write("/tmp/d/f", "x")
+        try vm.link("/tmp/d/f", to: "/tmp/other")
+        try vm.write("/tmp/copy", "x")
+        let rename: (String, String) throws -> Void = {
+            moves ? try vm.move($0, to: $1) : try vm.rename($0, to: $1)
+        }
+        try rename("/tmp/d/f", "/tmp/other")
+        try rename("/tmp/other", "/tmp/d/f")
+        #expect(try tree(vm) == ["/tmp/copy=x", "/tmp/d", "/tmp/other=x", "/tmp/d/f=x"])
+        // The same content alone does not make one file of two.
+        try rename("/tmp/d/f", "/tmp/copy")
+        #expect(try tree(vm) == ["/tmp/copy=x", "/tmp/d", "/tmp/other=x"])
+        try vm.write("/tmp/copy", "y")
+        #expect(try vm.readText("/tmp/other") == "y")
+    }
+
     @Test("H17: a file takes the place of a file, a directory that of an empty one, and nothing else")
     func places() throws {
         let vm = try realVM()

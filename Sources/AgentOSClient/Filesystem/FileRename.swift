@@ -9,8 +9,8 @@ extension VM {
         /// What is renamed, and what stands where it goes.
         let kind: Kind
         let replaced: Kind
-        /// They are one path: nothing is to be done (hazard H2).
-        var isNothing: Bool { source.hasSameBytes(as: destination) }
+        /// They are one path (hazard H2), or two names of one file: nothing is to be done.
+        let isNothing: Bool
     }
 
     /// Gives a file, link or directory another path, and takes the place of a file that is there.
@@ -122,7 +122,9 @@ extension VM {
         _ to: GuestPath
     ) throws(ClientError) -> Steps<Renaming> {
         if source.hasSameBytes(as: target) {
-            return .done(Renaming(source: source, destination: target, kind: moved, replaced: moved))
+            return .done(
+                Renaming(source: source, destination: target, kind: moved, replaced: moved, isNothing: true)
+            )
         }
         if target.hasPrefix(source + "/") {
             throw .guest("EINVAL", "cannot move '\(from.given)' into its own descendant '\(to.given)'")
@@ -157,8 +159,27 @@ extension VM {
                 }
             }
             if isDirectory { try refuseLowerDirectory(source, "rename") }
-            return refuseDevice(target).map {
-                Renaming(source: source, destination: target, kind: moved, replaced: kind)
+            let isFile: Bool
+            if case (.file, .file) = (moved, kind) { isFile = true } else { isFile = false }
+            return refuseDevice(target).then { [self] in
+                isFile ? areOneFile(source, target) : .done(false)
+            }.map {
+                Renaming(source: source, destination: target, kind: moved, replaced: kind, isNothing: $0)
+            }
+        }
+    }
+
+    /// Whether two files are names of one, which rename(2) leaves both: the sidecar takes the old name away. Its
+    /// layers number their files each for itself, so that more than the number has to be the same (not the time of
+    /// change: a question alone sets it).
+    private func areOneFile(_ one: String, _ other: String) -> Steps<Bool> {
+        lstatRequest(one).then { [self] first in
+            guard first.nlink > 1 else { return .done(false) }
+            return lstatRequest(other).map { second in
+                (first.dev, first.ino, first.nlink) == (second.dev, second.ino, second.nlink)
+                    && (first.size, first.mode, first.uid, first.gid)
+                        == (second.size, second.mode, second.uid, second.gid)
+                    && (first.mtimeMs, first.birthtimeMs) == (second.mtimeMs, second.birthtimeMs)
             }
         }
     }

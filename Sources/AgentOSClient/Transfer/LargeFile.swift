@@ -106,7 +106,13 @@ extension VM {
             } while offset < size
             try worker.wait(
                 renamed(
-                    Renaming(source: whole, destination: target, kind: .file, replaced: replaced)
+                    Renaming(
+                        source: whole,
+                        destination: target,
+                        kind: .file,
+                        replaced: replaced,
+                        isNothing: false
+                    )
                 )
             )
             try worker.wait(removeDirRequest(folder))

@@ -51,16 +51,6 @@ const char *aos_shim_strerror(int error, char *buffer, size_t count);
 /* Threads (threads.c). */
 /* A detached thread with every signal blocked, named `name` (at most 15 bytes). 0 or errno. */
 int aos_shim_thread_start(const char *name, void (*body)(uintptr_t context), uintptr_t context);
-/* Atomic access to a word that is also slept on: its address must be one and the same for both. */
-static inline uint32_t aos_shim_word_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
-static inline uint32_t aos_shim_word_exchange(uint32_t *word, uint32_t value) {
-  return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
-}
-/* The value found: `expected` means that `desired` is in place now. */
-static inline uint32_t aos_shim_word_swap(uint32_t *word, uint32_t expected, uint32_t desired) {
-  __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-  return expected;
-}
 void aos_shim_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns); /* < 0: no limit */
 void aos_shim_futex_wake(uint32_t *word, int count);
 /* What the calling thread is doing for the library: bits of AOS_SHIM_ROLE_*, and the object it does it for. */
