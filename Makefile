@@ -44,15 +44,18 @@ endif
 # The sidecar and the packs (scripts/env.sh), the library, and the folder of built examples.
 ENVIRONMENT = . scripts/env.sh; export AGENTOS_LIBRARY="$(CURDIR)/$(LIBRARY)" AGENTOS_BUILD_DIR="$(CURDIR)/build"
 
-# $(call run-tests,NAME,FLAGS): `swift test`, its output also in build/NAME.log.
+# $(call run-tests,NAME,FLAGS[,FILTER]): `swift test`, its output also in build/NAME.log.
 # A run that matched no test exits 0, so that is looked for.
 define run-tests
 	mkdir -p build
-	$(ENVIRONMENT); swift test --disable-xctest $(2) $(if $(FILTER),--filter '$(FILTER)') $(SWIFT_BUILD_FLAGS) 2>&1 \
+	$(ENVIRONMENT); swift test --disable-xctest $(2) $(if $(3),--filter $(3)) $(SWIFT_BUILD_FLAGS) 2>&1 \
 	  | tee build/$(1).log
 	@! grep -qE 'Test run with 0 tests|No matching test cases' build/$(1).log \
-	  || { echo "make: error: no test was run$(if $(FILTER), (FILTER=$(FILTER)))" >&2; exit 1; }
+	  || { echo "make: error: no test was run$(if $(3), (FILTER=$(3)))" >&2; exit 1; }
+
 endef
+FILTER_ARGUMENT := $(if $(FILTER),'$(FILTER)')
+TEST_TARGETS := $(notdir $(wildcard Tests/*Tests))
 
 # The Swift files that the formatter looks after: not the generated ones.
 SWIFT_FILES = find $(wildcard Package.swift Sources Tests examples) -name '*.swift' \
@@ -95,19 +98,22 @@ build/examples/%: examples/c/%.c include/agentos.h | all
 
 .PHONY: test
 test: setup all examples ## Run all tests
-	$(call run-tests,test)
+	$(call run-tests,test,,$(FILTER_ARGUMENT))
 
 # Tests ask for more memory than there is, and fork. The detector of lock orders fails a check of its own.
 .PHONY: tsan
 tsan: export TSAN_OPTIONS ?= allocator_may_return_null=1:die_after_fork=0:detect_deadlocks=0
 tsan: setup all examples ## Run tests under ThreadSanitizer (FILTER=regex)
-	$(call run-tests,tsan,--sanitize=thread --scratch-path .build-tsan)
+	$(call run-tests,tsan,--sanitize=thread --scratch-path .build-tsan,$(FILTER_ARGUMENT))
 
 # Without its leak check, which reports names that Swift Testing keeps: scripts/valgrind.sh looks for leaks.
+# One target after the other: all at once, tests wait for a thread so long here that their time limits end them.
+ASAN_FLAGS := --sanitize=address --scratch-path .build-asan
 .PHONY: asan
 asan: export ASAN_OPTIONS ?= detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8
 asan: setup all examples ## Run tests under AddressSanitizer (FILTER=regex)
-	$(call run-tests,asan,--sanitize=address --scratch-path .build-asan)
+	$(if $(FILTER),$(call run-tests,asan,$(ASAN_FLAGS),$(FILTER_ARGUMENT)),$(foreach target,$(TEST_TARGETS),$(call \
+	  run-tests,asan-$(target),$(ASAN_FLAGS),'^$(target)\.')))
 
 .PHONY: bench
 bench: all ## Run the benchmarks (BENCH_ARGS=)

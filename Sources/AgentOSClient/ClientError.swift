@@ -58,6 +58,8 @@ package struct ClientError: Error, Sendable {
         package var standardError: String?
         package var size: Int?
         package var limit: Int?
+        /// What the call was about is gone for good: it cannot succeed later. Not in the document.
+        package var isFinal = false
         /// The errors that an aggregate is made of.
         package var parts: [ClientError] = []
 

@@ -68,6 +68,17 @@ package final class ByteBlock: Sendable {
     }
 
     /// The bytes; valid while the block lives.
+    /// The last bytes of it, where they lie. All of it is kept as long.
+    package func suffix(_ length: Int) -> ByteBlock {
+        guard length < count else { return self }
+        let start = address + UInt(count - max(length, 0))
+        return ByteBlock(
+            address: start,
+            count: max(length, 0),
+            owner: .host { [self] in withExtendedLifetime(self) {} }
+        )
+    }
+
     package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: count)
     }

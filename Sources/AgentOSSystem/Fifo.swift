@@ -9,6 +9,8 @@ public struct Fifo<Element: Sendable>: Sendable {
 
     @inlinable public var isEmpty: Bool { head == elements.count }
 
+    @inlinable public var first: Element? { head < elements.count ? elements[head] : nil }
+
     @inlinable public mutating func append(_ element: Element) { elements.append(element) }
 
     @inlinable public mutating func popFirst() -> Element? {
@@ -43,6 +45,24 @@ public struct Fifo<Element: Sendable>: Sendable {
             return element
         }
         return nil
+    }
+
+    /// Puts something else in the place of the first such element, or takes it out where that is nil. False where there
+    /// is none.
+    @inlinable public mutating func replaceFirst(
+        where isWanted: (Element) -> Bool,
+        by replacement: (Element) -> Element?
+    ) -> Bool {
+        for index in head..<elements.count {
+            guard let element = elements[index], isWanted(element) else { continue }
+            if let new = replacement(element) {
+                elements[index] = new
+            } else {
+                _ = removeFirst(where: isWanted)
+            }
+            return true
+        }
+        return false
     }
 
     /// The elements, the first in front.

@@ -35,7 +35,9 @@ public struct LockWord: ~Copyable, Sendable {
     /// and one wake too many is all that costs.
     @usableFromInline
     func wait() {
-        while word.exchange(Self.waitedFor, ordering: .acquiring) != Self.free { word.wait(while: Self.waitedFor) }
+        while word.exchange(Self.waitedFor, ordering: .acquiring) != Self.free {
+            word.wait(while: Self.waitedFor)
+        }
     }
 
     /// Whoever held it may be gone by now, and the lock with it: the kernel looks at the address alone.

@@ -39,7 +39,7 @@ package final class TemporaryDirectory: Sendable {
             let lock = aos_shim_lock_file("\(path)/\(lockName)", 1)
             if lock >= 0 { return TemporaryDirectory(path: path, lock: OwnedDescriptor(lock)) }
             let error = SystemError.current
-            _ = aos_shim_remove_tree(path)
+            remove(path)
             // Another host's sweep saw the lock file before we held it: once more, elsewhere.
             if error.number != EWOULDBLOCK, error.number != ENOENT { throw error }
         }
@@ -47,7 +47,14 @@ package final class TemporaryDirectory: Sendable {
     }
 
     /// Removes the directory and all below it.
-    package func remove() { _ = aos_shim_remove_tree(path) }
+    package func remove() { Self.remove(path) }
+
+    private static func remove(_ path: String) {
+        guard aos_shim_remove_tree(path) != 0 else { return }
+        // Without a descriptor to be had nothing can be listed: what holds only our own file goes all the same.
+        unlink("\(path)/\(lockName)")
+        rmdir(path)
+    }
 
     /// Removes the directories of hosts that no longer live, at most once a minute.
     private static func sweep() {

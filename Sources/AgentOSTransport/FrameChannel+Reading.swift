@@ -14,9 +14,8 @@ extension FrameChannel {
         while true {
             switch entry {
             case .read(let disarm):
-                if disarm, let watch = watches.withLock({ $0.input }) { Reactor.current.change(watch, []) }
-                let isOver = ThreadRole.asReader { readUntil(word, deadline) }
-                leave()
+                if disarm { applyArming() }
+                let isOver = readAndLeave(word, deadline)
                 if isOver { return word.isDone }
                 // The channel has ended: what remains is a matter of time.
                 return word.sleep(until: deadline) == .done
@@ -36,9 +35,16 @@ extension FrameChannel {
     /// done, `other` can be read, or the time is over. False when somebody else reads, or the channel has ended.
     package func read(for word: WakeWord, beside other: Int32, until deadline: MonotonicTime?) -> Bool {
         guard case .read(let disarm)? = role.withLock({ $0.enterIfFree(word) }) else { return false }
-        if disarm, let watch = watches.withLock({ $0.input }) { Reactor.current.change(watch, []) }
+        if disarm { applyArming() }
+        return readAndLeave(word, deadline, beside: other)
+    }
+
+    private func readAndLeave(_ word: WakeWord, _ deadline: MonotonicTime?, beside other: Int32? = nil)
+        -> Bool
+    {
+        let begin = MonotonicTime.now
         let isOver = ThreadRole.asReader { readUntil(word, deadline, beside: other) }
-        leave()
+        leave(after: MonotonicTime.now.since(begin))
         return isOver
     }
 
@@ -54,13 +60,14 @@ extension FrameChannel {
         }
     }
 
-    private func leave() { goOn(role.withLock { $0.leave() }) }
+    /// `nanoseconds`: how long it had the role.
+    private func leave(after nanoseconds: UInt64 = 0) { goOn(role.withLock { $0.leave(after: nanoseconds) }) }
 
     private func goOn(_ succession: ReaderRole.Succession) {
         switch succession {
         case .handOver(let word): word.wake(.read)
         case .tick(let tick): schedule(tick)
-        case .arm: armInput()
+        case .arm: applyArming()
         case .nothing: break
         }
     }
@@ -74,15 +81,24 @@ extension FrameChannel {
 
     /// The I/O thread reads from now on, unless a waiter does. For calls that nobody waits for.
     package func takeOverByIOThread() {
-        if role.withLock({ $0.arm() }) { armInput() }
+        if role.withLock({ $0.arm() }) { applyArming() }
     }
 
     /// An answer is on its way to somebody who has read for himself before, and will again: the I/O thread has a look
     /// in a while whether he does.
     package func expectReader() { goOn(role.withLock { $0.expectReader() }) }
 
-    private func armInput() {
-        if let watch = watches.withLock({ $0.input }) { Reactor.current.change(watch, .readable) }
+    /// Has the I/O thread told of bytes, or not, as the role says. Others may change that meanwhile, and no lock orders
+    /// the system calls: whoever was last looks whether it is still so.
+    private func applyArming() {
+        guard let watch = watches.withLock({ $0.input }) else { return }
+        var isArmed = role.withLock { $0.isArmed }
+        while true {
+            Reactor.current.change(watch, isArmed ? .readable : [])
+            let now = role.withLock { $0.isArmed }
+            if now == isArmed { return }
+            isArmed = now
+        }
     }
 
     /// Ends the wait of whoever waits for `word`, also if it is reading here on another thread.
@@ -99,12 +115,13 @@ extension FrameChannel {
     func readOnIOThread() {
         guard role.withLock({ $0.enterAsIOThread() }) else { return }
         for _ in 0..<Self.readsPerTurn where !readOnce(onlyIfReady: true) { break }
-        let succession = role.withLock { $0.leave() }
-        if case .handOver = succession, role.withLock({ $0.disarmForWaiter() }),
-            let watch = watches.withLock({ $0.input })
-        {
-            Reactor.current.change(watch, [])
+        // In one piece: a waiter that is done already gives the role on at once, and must find it disarmed.
+        let (succession, isDisarmed) = role.withLock { role -> (ReaderRole.Succession, Bool) in
+            let succession = role.leave()
+            guard case .handOver = succession else { return (succession, false) }
+            return (succession, role.disarmForWaiter())
         }
+        if isDisarmed { applyArming() }
         goOn(succession)
     }
 

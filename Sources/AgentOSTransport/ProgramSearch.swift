@@ -44,6 +44,10 @@ package enum ProgramSearch {
     {
         var text = "failed to spawn sidecar '\(request.program)': \(SystemError(errorNumber).osErrorText)"
         if let source = request.source { text += " (from \(source))" }
+        // The same number says that of the program, of its interpreter, and of where it was to run.
+        if let directory = request.directory, access(directory, X_OK) != 0 {
+            text += ": the option \"cwd\" cannot be entered: \(directory): \(SystemError.current.osErrorText)"
+        }
         if let searchedPath {
             text += "\nlooked for '\(request.program)' in PATH (\(searchedPath))"
             if request.source == nil, request.program == defaultName {

@@ -79,10 +79,9 @@ package final class Reactor: Sendable {
         guard let (epoll, fd) = find(token) else { return }
         if interest.isEmpty {
             _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_DELETE, fd, 0, token)
-        } else if aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_MODIFY, fd, interest.rawValue, token)
-            != 0
+        } else if aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_ADD, fd, interest.rawValue, token) != 0
         {
-            _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_ADD, fd, interest.rawValue, token)
+            _ = aos_shim_epoll_control(epoll.number, AOS_SHIM_EPOLL_MODIFY, fd, interest.rawValue, token)
         }
     }
 

@@ -83,8 +83,8 @@ struct ReaderRole: Sendable {
         return false
     }
 
-    /// The holder stops reading.
-    mutating func leave() -> Succession {
+    /// The holder stops reading, which it has done for so many nanoseconds.
+    mutating func leave(after nanoseconds: UInt64 = 0) -> Succession {
         if !sleepers.isEmpty {
             let next = sleepers.removeFirst()
             holder = .waiter(next)
@@ -93,7 +93,8 @@ struct ReaderRole: Sendable {
         }
         holder = .nobody
         if isArmed { return .nothing }
-        if isWished { return arm() ? .arm : .nothing }
+        // Behind a long wait, arming costs less than waking the I/O thread for a look.
+        if isWished || nanoseconds >= Self.shortestTick { return arm() ? .arm : .nothing }
         if dueTick != nil, !wasTakenFromIOThread { return .nothing }
         wasTakenFromIOThread = false
         busyTicks = 0

@@ -41,6 +41,8 @@ static void ring(struct doorbell *bell) {
   }
 }
 
+int aos_shim_doorbell_capacity(void) { return CAPACITY; }
+
 int aos_shim_doorbell_create(void) {
   for (int i = 0; i < CAPACITY; i++) {
     uint64_t free_key = 0;
@@ -60,7 +62,7 @@ int aos_shim_doorbell_create(void) {
     }
     return i;
   }
-  errno = EMFILE;
+  errno = 0;
   return -1;
 }
 
@@ -86,8 +88,13 @@ int aos_shim_doorbell_take_wake(int index) {
 
 void aos_shim_doorbell_forget_all(void) {
   int count = atomic_load(&highest);
-  for (int i = 0; i < count; i++)
-    if (atomic_load(&bells[i].key) > UNNAMED) atomic_store(&bells[i].key, UNNAMED);
+  for (int i = 0; i < count; i++) {
+    if (atomic_load(&bells[i].key) <= UNNAMED) continue;
+    atomic_store(&bells[i].key, UNNAMED);
+    /* Shared with the parent: what is written here would wake the hosts of its queues. */
+    close(bells[i].fd);
+    bells[i].fd = -1;
+  }
 }
 
 void aos_shim_doorbell_wake(uint64_t key) {

@@ -128,6 +128,22 @@ struct QueueTests {
         #expect(ContinuousClock.now - begin < .seconds(50))
     }
 
+    @Test("the release of a queue ends the waits on it", arguments: [false, true])
+    func releaseEndsWaits(dispatches: Bool) throws {
+        let queue = try HostQueue()
+        whileAsleep(.onDescriptors) {
+            var event = aos_event()
+            event.struct_size = UInt32(MemoryLayout<aos_event>.size)
+            let count =
+                dispatches
+                ? aos_queue_dispatch(queue.handle, 0, 60 * second)
+                : aos_queue_drain(queue.handle, &event, 1, 0, 60 * second)
+            #expect(count == 0)
+        } _: {
+            queue.release()
+        }
+    }
+
     @Test("waits last as long as they were to")
     func timeouts() throws {
         let queue = try HostQueue()

@@ -183,6 +183,17 @@ struct ReaderRoleTests {
         #expect(text(role.leave(), []) == "nothing")
     }
 
+    @Test("behind a long wait the I/O thread is armed at once, unless somebody waits")
+    func longWait() {
+        var role = ReaderRole()
+        let words = (0..<2).map { _ in WakeWord() }
+        for word in words { _ = role.enter(word) }
+        #expect(text(role.leave(after: 1_000_000), words) == "to 1")
+        #expect(text(role.leave(after: 1_000_000), words) == "arm")
+        #expect(text(role.enter(words[0])) == "read, disarm")
+        #expect(text(role.leave(after: 999_999), words) == "tick 1")
+    }
+
     @Test("a tick under a reading waiter is over: that one starts the next")
     func tickWhileReading() throws {
         var role = ReaderRole()

@@ -211,6 +211,20 @@ struct ConnectionTests {
         #expect(peer.requests("dispose_vm").isEmpty)
     }
 
+    @Test("a dispose waits for the process of an attempt that was given up before")
+    func disposeAfterCancel() throws {
+        let peer = ScriptedPeer("[\(ScriptedPeer.on("authenticate", #"{"nothing":true}"#))]")
+        for _ in 0..<10 {
+            let sidecar = try peer.sidecar()
+            let before = peer.requests("authenticate").count
+            let op = try sidecar.createVMAsync()
+            #expect(peer.wait { $0.requests("authenticate").count > before })
+            sidecar.cancel(op)
+            try sidecar.dispose()
+            #expect(peer.processIDs.allSatisfy { !isRunning($0) })
+        }
+    }
+
     @Test("a connection attempt that nobody waits for any more is ended (case 23)")
     func cancelledAlone() throws {
         let peer = ScriptedPeer("[\(ScriptedPeer.on("authenticate", #"{"nothing":true}"#))]")

@@ -109,6 +109,9 @@ struct ProcessEndTests {
         let (output, _, last) = try process.finish()
         #expect(output == Array("so far".utf8) && last.status == AOS_OK && last.value == 137)
         #expect(peer.signals == ["SIGKILL"])
+        // An exit code alone would look like the program's own.
+        #expect(last.text == #"{"timedOut":true}"#)
+        #expect(try process.describe()["killedBy"] == .string("SIGKILL"))
         let stubborn = S.barePeer(Self.silent)
         let other = try stubborn.sidecar().createVM()
         let lost = try other.spawn(

@@ -209,6 +209,25 @@ struct MountHazardTests {
         #expect(vm.isAlive)
     }
 
+    @Test(
+        "a mount is not removed, nor what holds it, and nothing below it is",
+        arguments: ["/mnt/h", "/mnt"]
+    )
+    func removeMount(_ path: String) throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        try writeFile("\(folder.path)/f", Array("x".utf8))
+        let vm = try realVM(hostMount(folder.path, at: "/mnt/h"))
+        defer { finish(vm) }
+        for recursive in [true, false] {
+            let error = failure { try vm.remove(path, recursive: recursive) }
+            expect(error, AOS_E_INVALID, errno: "EBUSY")
+        }
+        expect(failure { try vm.rmdir(path) }, AOS_E_INVALID, errno: "EBUSY")
+        #expect(try folder.names() == ["f"])
+        #expect(try vm.readText("/mnt/h/f") == "x")
+    }
+
     @Test("14: a directory of the host that may only be read")
     func readOnlyHostDirectory() throws {
         let folder = try TemporaryFolder()

@@ -8,7 +8,7 @@ extension VM {
     /// Sets the permissions. Bits that say what sort of file it is are not sent: the sidecar would change
     /// that (hazard H16).
     package func changeMode(_ path: String, _ mode: UInt32) -> Steps<Void> {
-        Steps<Void>.operation("chmod", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "chmod", path: path) { [self] () throws(ClientError) in
             if mode & ~(Self.permissionBits | Self.typeBits) != 0 {
                 throw .invalid("mode: expected at most 0o7777, found 0o\(String(mode, radix: 8))")
             }
@@ -20,14 +20,14 @@ extension VM {
     }
 
     package func changeOwner(_ path: String, uid: UInt32, gid: UInt32) -> Steps<Void> {
-        Steps<Void>.operation("chown", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "chown", path: path) { [self] () throws(ClientError) in
             try attribute(path, "chown") { [self] real, _ in chownRequest(real, uid: uid, gid: gid) }
         }
     }
 
     /// Times in milliseconds since 1970.
     package func changeTimes(_ path: String, accessed: UInt64, modified: UInt64) -> Steps<Void> {
-        Steps<Void>.operation("utimes", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "utimes", path: path) { [self] () throws(ClientError) in
             try attribute(path, "utimes") { [self] real, _ in
                 utimesRequest(real, accessed: accessed, modified: modified)
             }
@@ -62,7 +62,7 @@ extension VM {
 
     /// Makes a file longer, with zero bytes, or shorter.
     package func truncate(_ path: String, to length: UInt64) -> Steps<Void> {
-        Steps<Void>.operation("truncate", path: path) { [self] () throws(ClientError) in
+        inTurn(.alone, "truncate", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             guard guardsFiles else {
                 let text = try unresolved(path)

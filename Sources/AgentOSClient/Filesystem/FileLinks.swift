@@ -9,7 +9,7 @@ extension VM {
     }
 
     func guardedLstat(_ path: String) -> Steps<GuestFilesystemStat> {
-        Steps<GuestFilesystemStat>.operation("lstat", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "lstat", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return lstatRequest(try unresolved(path)) }
             return locate(path).then { [self] place in
@@ -26,7 +26,7 @@ extension VM {
 
     /// The path without links.
     package func realPath(_ path: String) -> Steps<String> {
-        Steps<String>.operation("realpath", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "realpath", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return realPathRequest(try unresolved(path)) }
             return resolve(path)
@@ -35,7 +35,7 @@ extension VM {
 
     /// The text of a link.
     package func readLink(_ path: String) -> Steps<String> {
-        Steps<String>.operation("readlink", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "readlink", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             let text = try unresolved(path)
             return guardsFiles ? refresh.then { [self] in readLinkRequest(text) } : readLinkRequest(text)
@@ -46,7 +46,7 @@ extension VM {
     /// the sidecar's own copy of the files would follow it on the host and collide with it (hazard H4); it
     /// leads to the same place.
     package func symlink(_ text: String, at path: String) -> Steps<Void> {
-        Steps<Void>.operation("symlink", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "symlink", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             try Self.checkLinkText(text, path)
             if path.isRoot { throw ClientError.guest("EEXIST", "file already exists, symlink '/'") }
@@ -65,7 +65,7 @@ extension VM {
 
     /// A second name for a file.
     package func link(_ existing: String, to newPath: String) -> Steps<Void> {
-        Steps<Void>.operation("link", path: existing) { [self] () throws(ClientError) in
+        inTurn(.beside, "link", path: existing) { [self] () throws(ClientError) in
             let existing = try GuestPath(writable: existing)
             let new = try GuestPath(writable: newPath)
             guard guardsFiles else {

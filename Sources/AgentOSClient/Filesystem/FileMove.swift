@@ -8,11 +8,15 @@ extension VM {
         Steps<Void>.operation("move", path: from) { [self] () throws(ClientError) in
             let from = try GuestPath(writable: from)
             let to = try GuestPath(writable: destination)
-            return prepareRename(from, to).then { [self] renaming in
-                renamed(renaming).recover { [self] error throws(ClientError) in
+            let rename = prepareRename(from, to).then { [self] renaming in
+                renamed(renaming).map { Renaming?.none }.recover { error throws(ClientError) in
                     guard renaming.kind.isDirectory, Self.asksForCopy(error) else { throw error }
-                    return copyAndRemove(renaming.source, renaming.destination, to, meter)
+                    return .done(renaming)
                 }
+            }
+            return inTurn(.alone, rename).then { [self] left in
+                guard let left else { return .done(()) }
+                return copyAndRemove(left.source, left.destination, to, meter)
             }.recover { [self] error throws(ClientError) in
                 // The destination is a directory with something in it: the two become one.
                 guard error.detail.errno == "ENOTEMPTY", error.detail.code == nil else { throw error }
@@ -72,9 +76,9 @@ extension VM {
             let rest = Array(tasks.dropLast())
             switch task {
             case .attributes(let path, let original):
-                return copyAttributes(path, of: original, times: false).map { .again(rest) }
+                return inTurn(.beside, copyAttributes(path, of: original, times: false)).map { .again(rest) }
             case .copy(let from, let to):
-                return copyOne(from, to).map { children in
+                return inTurn(.alone, copyOne(from, to)).map { children in
                     meter.add(entries: 1, path: to)
                     return .again(rest + children)
                 }.recover { error throws(ClientError) in throw error.during("move", path: from) }

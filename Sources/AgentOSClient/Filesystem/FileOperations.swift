@@ -16,7 +16,7 @@ extension VM {
 
     /// All bytes of a file.
     package func readFile(_ path: String) -> Steps<ByteBlock> {
-        Steps<ByteBlock>.operation("readFile", path: path) { [self, given = path] () throws(ClientError) in
+        inTurn(.beside, "readFile", path: path) { [self, given = path] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return readFileRequest(try unresolved(path), given: given) }
             return resolve(path).then { [self] real throws(ClientError) in
@@ -41,8 +41,7 @@ extension VM {
     /// An answer above the frame limit would end the sidecar (hazard H1), and its size in the worst case is
     /// that of base64.
     func checkReadable(_ size: UInt64, _ path: GuestPath) throws(ClientError) {
-        let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
-        let limit = max(budget / 4 * 3, 0)
+        let limit = readableSize(pathLength: path.text.utf8.count)
         guard size > UInt64(limit) else { return }
         throw ClientError(
             .tooLarge,
@@ -53,9 +52,16 @@ extension VM {
         }
     }
 
+    private func readableSize(pathLength: Int) -> Int {
+        max((connection.maximumFrameSize - Self.frameReserve - pathLength) / 4 * 3, 0)
+    }
+
     /// Creates or replaces a file. `content` was encoded at the call.
     package func writeFile(_ path: String, _ content: FileBytes) -> Steps<Void> {
-        Steps<Void>.operation("writeFile", path: path) { [self] () throws(ClientError) in
+        // What a read could not take any more must not come between its question and itself.
+        let always = readableSize(pathLength: GuestPath.maximumLength)
+        let turn: TurnQueue.Turn = content.encoded.byteCount <= always ? .beside : .alone
+        return inTurn(turn, "writeFile", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             if path.hasTrailingSlash {
                 throw ClientError.guest("EISDIR", "illegal operation on a directory, open '\(path.given)'")
@@ -106,7 +112,7 @@ extension VM {
     }
 
     func guardedStat(_ path: String) -> Steps<GuestFilesystemStat> {
-        Steps<GuestFilesystemStat>.operation("stat", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "stat", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return statRequest(try unresolved(path)) }
             return resolve(path).then { [self] real in statRequest(real) }
@@ -115,7 +121,7 @@ extension VM {
 
     /// Whether something is there; a link to nothing is something.
     package func exists(_ path: String) -> Steps<Bool> {
-        Steps<Bool>.operation("exists", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "exists", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             guard guardsFiles else { return existsRequest(try unresolved(path)) }
             return resolve(path).map { _ in true }.recover { [self] error throws(ClientError) in
@@ -139,7 +145,7 @@ extension VM {
     }
 
     func guardedReadDir(_ path: String) -> Steps<[String]> {
-        Steps<[String]>.operation("readdir", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "readdir", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
             let text = try unresolved(path)
             return guardsFiles ? refresh.then { [self] in readDirRequest(text) } : readDirRequest(text)
@@ -148,7 +154,7 @@ extension VM {
 
     /// Makes a directory. `recursive`: also its parents, and one that exists is success.
     package func makeDirectory(_ path: String, recursive: Bool) -> Steps<Void> {
-        Steps<Void>.operation("mkdir", path: path) { [self] () throws(ClientError) in
+        inTurn(.beside, "mkdir", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path, asksForProc: !recursive)
             if recursive, path.isRoot { return .done(()) }
             guard recursive else {

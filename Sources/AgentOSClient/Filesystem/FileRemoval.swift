@@ -15,18 +15,28 @@ extension VM {
                 throw ClientError.guest("EPERM", "operation not permitted, rmdir '/'")
             }
             try refuseInstructions(path)
-            let target: Steps<String> = guardsFiles ? resolveParent(path) : .done(path.text)
-            return target.then { [self] target throws(ClientError) in
-                try refuseLowerDirectory(target, "remove")
-                return kind(of: target).then { [self] kind throws(ClientError) in
-                    switch kind {
-                    case .missing:
-                        throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
-                    case .link: return removeLink(target)
-                    case .file: return removeEntry(target)
-                    case .directory(let names):
-                        return recursive ? removeTree(target, names) : removeDirRequest(target)
-                    }
+            return inTurn(.alone, removeRoot(path, recursive: recursive)).then { [self] tasks in
+                removeTree(tasks)
+            }
+        }
+    }
+
+    /// What is left to do below it.
+    private func removeRoot(_ path: GuestPath, recursive: Bool) -> Steps<[Task]> {
+        let target: Steps<String> = guardsFiles ? resolveParent(path) : .done(path.text)
+        return target.then { [self] target throws(ClientError) in
+            try refuseLowerDirectory(target, "remove")
+            // What a mount holds would be deleted first, on the host too, and then the mount could not be.
+            try refuseMounts(target, "remove")
+            return kind(of: target).then { [self] kind throws(ClientError) in
+                switch kind {
+                case .missing:
+                    throw ClientError.guest("ENOENT", "no such file: \(path.given)", kind: .kernel)
+                case .link: return removeLink(target).map { [] }
+                case .file: return removeEntry(target).map { [] }
+                case .directory(let names):
+                    if recursive { return .done(Self.tasks(target, names, retriesLeft: 1)) }
+                    return removeDirRequest(target).map { [] }
                 }
             }
         }
@@ -34,10 +44,11 @@ extension VM {
 
     /// One file or link, or one empty directory, and nothing of the other sort.
     package func removeOne(_ path: String, directory: Bool) -> Steps<Void> {
-        Steps<Void>.operation("delete", path: path) { [self] () throws(ClientError) in
+        inTurn(.alone, "delete", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             return resolveParent(path).then { [self] target throws(ClientError) in
                 if directory { try refuseLowerDirectory(target, "remove") }
+                try refuseMounts(target, "remove")
                 return kind(of: target).then { [self] kind throws(ClientError) in
                     switch (kind, directory) {
                     case (.missing, _):
@@ -58,19 +69,20 @@ extension VM {
         }
     }
 
-    private func removeTree(_ root: String, _ names: [String]) -> Steps<Void> {
-        .loop(Self.tasks(root, names, retriesLeft: 1)) { [self] tasks in
+    private func removeTree(_ tasks: [Task]) -> Steps<Void> {
+        .loop(tasks) { [self] tasks in
             guard let task = tasks.last else { return .done(.done(())) }
             let rest = Array(tasks.dropLast())
             switch task {
             case .visit(let path):
-                return visit(path).map { .again(rest + $0) }.recover { error throws(ClientError) in
+                return inTurn(.alone, visit(path)).map { .again(rest + $0) }.recover {
+                    error throws(ClientError) in
                     // Removed meanwhile by somebody else: that is what was wanted.
                     guard error.detail.errno == "ENOENT" else { throw error.during("delete", path: path) }
                     return .done(.again(rest))
                 }
             case .removeDirectory(let path, let retriesLeft):
-                return removeDirRequest(path).map { .again(rest) }.recover {
+                return inTurn(.alone, removeDirRequest(path)).map { .again(rest) }.recover {
                     [self] error throws(ClientError) in
                     if error.detail.errno == "ENOENT", !rest.isEmpty { return .done(.again(rest)) }
                     guard error.detail.errno == "ENOTEMPTY", retriesLeft > 0 else {

@@ -15,7 +15,7 @@ extension VM {
 
     /// Gives a file, link or directory another path, and takes the place of a file that is there.
     package func rename(_ from: String, to destination: String) -> Steps<Void> {
-        Steps<Void>.operation("rename", path: from) { [self] () throws(ClientError) in
+        inTurn(.alone, "rename", path: from) { [self] () throws(ClientError) in
             let from = try GuestPath(writable: from)
             let to = try GuestPath(writable: destination)
             guard guardsFiles else {
@@ -129,8 +129,8 @@ extension VM {
         if target.hasPrefix(source + "/") {
             throw .guest("EINVAL", "cannot move '\(from.given)' into its own descendant '\(to.given)'")
         }
-        try refuseMounts(source)
-        try refuseMounts(target)
+        try refuseMounts(source, "rename")
+        try refuseMounts(target, "rename")
         return kind(of: target).then { [self] kind throws(ClientError) in
             let isDirectory = moved.isDirectory
             switch (kind, isDirectory) {
@@ -182,13 +182,6 @@ extension VM {
                     && (first.mtimeMs, first.birthtimeMs) == (second.mtimeMs, second.birthtimeMs)
             }
         }
-    }
-
-    /// A mount would stay behind under a path that is not there any more (hazard H17).
-    private func refuseMounts(_ path: String) throws(ClientError) {
-        let mount = mounts.withLock { $0 }.first { $0.path == path || $0.path.hasPrefix(path + "/") }
-        guard let mount else { return }
-        throw .guest("EBUSY", "resource busy or locked, rename '\(path)': \(mount.path) is a mount")
     }
 
     private func readLinkOrFile(_ path: String) -> Steps<Void> {

@@ -48,7 +48,7 @@ extension VM {
             let path = try GuestPath(path)
             let text = try unresolved(path)
             let start = guardsFiles ? refresh : .done(())
-            return start.then { [self] in readDirRequest(text) }.then { [self] names in
+            return inTurn(.beside, start.then { [self] in readDirRequest(text) }).then { [self] names in
                 FileWalk(self, options, meter, from: text, names).steps
             }
         }
@@ -106,7 +106,7 @@ private final class FileWalk: Sendable {
     }
 
     private func visit(_ path: String, _ depth: Int) -> Steps<Void> {
-        vm.kind(of: path).then { [self] kind in
+        let look = vm.kind(of: path).then { [self] kind in
             switch kind {
             // Gone since it was listed.
             case .missing: return .done(())
@@ -120,7 +120,10 @@ private final class FileWalk: Sendable {
                 }
                 return add(path, .directory)
             }
-        }.recover { error throws(ClientError) in throw error.during("readdirRecursive", path: path) }
+        }
+        return vm.inTurn(.beside, look).recover { error throws(ClientError) in
+            throw error.during("readdirRecursive", path: path)
+        }
     }
 
     private func add(_ path: String, _ kind: WalkEntry.Kind) -> Steps<Void> {

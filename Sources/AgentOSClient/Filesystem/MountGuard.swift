@@ -10,6 +10,14 @@ extension VM {
         return innermost
     }
 
+    /// A mount, and what holds one, is not taken away under it: it would stay behind under a path that is not there any
+    /// more (hazard H17).
+    func refuseMounts(_ path: String, _ verb: String) throws(ClientError) {
+        let held = mounts.withLock { $0 }.first { $0.path.lies(atOrBelow: path) }
+        guard let held else { return }
+        throw .guest("EBUSY", "resource busy or locked, \(verb) '\(path)': \(held.path) is a mount")
+    }
+
     /// The sidecar cuts the mount's path off what lies below it a second time (hazard H12): a name there that
     /// begins with it would be another file.
     func checkMount(_ path: String) throws(ClientError) {

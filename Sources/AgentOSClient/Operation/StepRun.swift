@@ -114,5 +114,7 @@ package struct StepRun: Sendable {
 package struct InterruptionTimer: Sendable {
     private let id: UInt64?
     init(_ id: UInt64?) { self.id = id }
+    /// False where no thread was to be had that could look at the time.
+    package var isSet: Bool { id != nil }
     package func cancel() { Reactor.current.cancel(timer: id) }
 }

@@ -46,35 +46,3 @@ package enum ProcessEnd: Sendable {
         }
     }
 }
-
-/// Two texts that the sidecar itself puts on the stderr of a JavaScript program that ends while something is
-/// sent to it (hazard X3): the program never wrote them.
-enum LateEventNoise {
-    private static let stream =
-        "[ERR_LATE_STREAM_EVENT] dropping StreamEvent after execution completed (event_type="
-    private static let termination =
-        "[ERR_LATE_TERMINATE_EXECUTION] dropping TerminateExecution after execution completed"
-
-    static func isNoise(_ block: ByteBlock) -> Bool {
-        let bytes = block.bytes
-        guard bytes.count < 200, bytes.first == UInt8(ascii: "["), bytes.last != 0x0A else { return false }
-        let text = String(decoding: bytes, as: UTF8.self)
-        if text == termination { return true }
-        guard text.hasPrefix(stream), text.hasSuffix(")") else { return false }
-        let rest = text.dropFirst(stream.count).dropLast()
-        let parts = rest.split(separator: ",", maxSplits: 1)
-        guard parts.count == 2, parts[0].utf8.allSatisfy({ $0 == 0x5F || (0x61...0x7A).contains($0) }) else {
-            return false
-        }
-        let count = parts[1].drop { $0 == " " }
-        guard count.hasPrefix("payload_len=") else { return false }
-        return Int(count.dropFirst("payload_len=".count)) != nil
-    }
-
-    /// Whether a command is run by the JavaScript runtime.
-    static func concerns(_ command: String) -> Bool {
-        let name = command.split(separator: "/").last.map(String.init) ?? command
-        return ["node", "npm", "npx"].contains(name)
-            || [".js", ".mjs", ".cjs"].contains { name.hasSuffix($0) }
-    }
-}

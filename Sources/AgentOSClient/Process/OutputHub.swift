@@ -72,11 +72,20 @@ final class OutputHub: OutputSink {
         let channel = chunk.channel
         state.replay.append(chunk)
         state[channel].kept += chunk.block.count
-        while state[channel].kept > bound,
-            let oldest = state.replay.removeFirst(where: { $0.channel == channel })
-        {
-            state[channel].kept -= oldest.block.count
-            state[channel].dropped += oldest.block.count
+        while state[channel].kept > bound {
+            var dropped = 0
+            let excess = state[channel].kept - bound
+            let isThere = state.replay.replaceFirst(
+                where: { $0.channel == channel },
+                by: { oldest in
+                    dropped = min(oldest.block.count, excess)
+                    let rest = oldest.block.count - dropped
+                    return rest > 0 ? Chunk(channel: channel, block: oldest.block.suffix(rest)) : nil
+                }
+            )
+            guard isThere else { break }
+            state[channel].kept -= dropped
+            state[channel].dropped += dropped
         }
     }
 

@@ -86,9 +86,18 @@ package final class ProcessOutput: OutputSink, ByteCredit {
             state.waiting.append(Chunk(channel: channel, block: block))
             state.waitingBytes += block.count
             guard case .ring(let bound) = policy, isStuck else { return }
-            while state.waitingBytes > bound, let oldest = state.waiting.popFirst() {
-                state.waitingBytes -= oldest.block.count
-                state.droppedBytes += oldest.block.count
+            while state.waitingBytes > bound {
+                // From the front, and not more than must be.
+                var dropped = 0
+                let excess = state.waitingBytes - bound
+                let isThere = state.waiting.replaceFirst(where: { _ in true }) { oldest in
+                    dropped = min(oldest.block.count, excess)
+                    let rest = oldest.block.count - dropped
+                    return rest > 0 ? Chunk(channel: oldest.channel, block: oldest.block.suffix(rest)) : nil
+                }
+                guard isThere else { break }
+                state.waitingBytes -= dropped
+                state.droppedBytes += dropped
             }
         }
     }

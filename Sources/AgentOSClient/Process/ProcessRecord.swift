@@ -20,6 +20,7 @@ package final class ProcessRecord: Sendable {
         var input: InputMeter = InputMeter()
         /// The signal that this client sent last.
         var killedBy: String?
+        var isTimedOut = false
         var startError: ClientError?
         var endTime: UInt64?
     }
@@ -73,6 +74,10 @@ package final class ProcessRecord: Sendable {
     var endTime: UInt64? { state.withLock { $0.endTime } }
     /// Why it was never started.
     var startError: ClientError? { state.withLock { $0.startError } }
+
+    /// Its time was over, for which it was killed.
+    package var isTimedOut: Bool { state.withLock { $0.isTimedOut } }
+    func timeIsOver() { state.withLock { $0.isTimedOut = true } }
 
     func wasSent(signal: String) { state.withLock { $0.killedBy = signal } }
 

@@ -60,7 +60,8 @@ extension VM {
             }.map { (outcome: (end: ProcessEnd, timedOut: Bool)) throws(ClientError) in
                 let (code, withVM): (Int32, Bool) =
                     switch outcome.end {
-                    case .exited(let code): (code, false)
+                    // The sidecar may announce an exit of what it ends with the VM.
+                    case .exited(let code): (code, self.isShutdownBegun)
                     case .endedWithVM: (ProcessEnd.codeOfDisposal, true)
                     case .failed(let error): throw error
                     }
@@ -136,6 +137,7 @@ extension VM {
         }
         .recover { [self] error in
             let isTimeout = error.facts === timeout.facts
+            if isTimeout { process.timeIsOver() }
             return killUntilEnd(process, grace: grace).shielded.map { end throws(ClientError) in
                 guard isTimeout else { throw error }
                 return (end, true)
@@ -148,6 +150,7 @@ extension VM {
         let second: UInt64 = 1_000_000_000
         let deadline = MonotonicTime.now.adding(grace)
         return .loop(()) { [self] _ in
+            process.wasSent(signal: "SIGKILL")
             killRequest(process.processID, .kill).run(StepRun()) { _ in }
             return Steps<ProcessEnd>.wait(
                 for: process.end,

@@ -72,8 +72,11 @@ extension VM {
         do { value = try JSONReader.parse(argumentsJSON) } catch {
             throw .invalid("argv: invalid JSON: \(error.text)")
         }
-        guard case .array(let elements) = value, !elements.isEmpty else {
+        guard case .array(let elements) = value else {
             throw .invalid("argv: expected an array of a program and its arguments, found \(value.typeName)")
+        }
+        if elements.isEmpty {
+            throw .invalid("argv: expected a program and its arguments, found an empty array")
         }
         var words: [String] = []
         for (index, element) in elements.enumerated() {

@@ -50,19 +50,19 @@ extension Sidecar {
 
     private var disposing: Steps<Void> {
         Steps.begin { [self] in
-            let (creations, leases, reservation) = withState { state in
+            let (creations, leases, reservation, hasProcess) = withState { state in
                 defer { state.reservation = nil }
-                return (state.creations, state.leases, state.reservation)
+                return (state.creations, state.leases, state.reservation, !state.unfinished.isEmpty)
             }
             for creation in creations { creation.run.interrupt(Self.leaseError(id, .disposing)) }
-            if creations.isEmpty, leases.isEmpty, reservation == nil {
-                return closeConnection.recover { error throws(ClientError) in throw .aggregate([error]) }
-            }
+            if !hasProcess, creations.isEmpty, leases.isEmpty, reservation == nil { return .done(()) }
             return Self.finish(creations).then { [self] in
                 shutdownAll(leases, errors: [])
             }.then { [self] errors in
                 (reservation?.release ?? .done(())).then { [self] in closeConnection }.map { errors }
                     .recover { error in .done(errors + [error]) }
+            }.then { [self] errors in
+                waitForTheUnfinished.map { errors }
             }.map { errors throws(ClientError) in
                 if !errors.isEmpty { throw .aggregate(errors) }
             }
@@ -89,6 +89,13 @@ extension Sidecar {
             return vm.shutdown.map { .again((state.index + 1, state.errors)) }.recover { error in
                 .done(.again((state.index + 1, isOurs ? state.errors + [error] : state.errors)))
             }
+        }
+    }
+
+    /// Processes that were given up before: killed ones, and those that came up when nobody wanted them any more.
+    private var waitForTheUnfinished: Steps<Void> {
+        Steps.begin { [self] in
+            Steps<Void>.forEach(withState { $0.unfinished }) { attempt in .wait(for: attempt.over) }
         }
     }
 

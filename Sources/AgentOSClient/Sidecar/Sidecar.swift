@@ -135,6 +135,7 @@ package final class Sidecar: Sendable {
                     let attempt = ConnectAttempt()
                     attempt.claims.add()
                     state.slot = .connecting(attempt)
+                    state.unfinished.append(attempt)
                     return .wait(attempt, isNew: true)
                 case .connecting(let attempt):
                     attempt.claims.add()
@@ -195,6 +196,9 @@ package final class Sidecar: Sendable {
                 return Steps.wait(for: connection.ended).map { _ in }
             }
         }
+        attempt.over.whenSet { [self] _ in
+            withState { state in state.unfinished.removeAll { $0 === attempt } }
+        }
         steps.run(attempt.run) { [self] result in
             let isWanted = withState { state -> Bool in
                 guard case .connecting(let current) = state.slot, current === attempt else { return false }
@@ -207,7 +211,10 @@ package final class Sidecar: Sendable {
             }
             if case .success(let connection) = result {
                 connection.failing.whenSet { [self] failure in connectionFailed(connection, failure) }
+                connection.ended.whenSet { _ in attempt.over.set(()) }
                 if !isWanted { connection.close() }
+            } else {
+                attempt.over.set(())
             }
             attempt.outcome.set(result)
         }

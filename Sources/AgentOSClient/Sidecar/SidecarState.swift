@@ -20,6 +20,8 @@ struct SidecarState: Sendable {
     var creations: [CreationInProgress] = []
     /// What `connect` holds, so that a connected handle without VMs stays connected.
     var reservation: ConnectionUse?
+    /// All that were begun and whose process, if there was one, is not gone yet. Some have lost the slot.
+    var unfinished: [ConnectAttempt] = []
     var disposal: Latch<Result<Void, ClientError>>?
 
     /// The connection is of no more use: the next one who wants it starts another process.
@@ -47,6 +49,8 @@ struct SidecarState: Sendable {
 /// One attempt to start a process, shared by all who wait for it.
 final class ConnectAttempt: Sendable {
     let outcome: Latch<Result<Connection, ClientError>> = Latch()
+    /// Set when its process is gone, or was never there.
+    let over: Latch<Void> = Latch()
     let run: StepRun = StepRun()
     /// Guarded by the handle's lock.
     let claims: Claims = Claims()

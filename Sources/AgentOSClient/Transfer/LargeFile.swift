@@ -14,6 +14,10 @@ extension VM {
         Worker.steps("aos-transfer") { [self] worker throws(ClientError) in
             let given = try GuestPath(path)
             let real = try worker.wait(resolve(given))
+            // The program would say so in words of the sidecar's host.
+            if try worker.wait(inTurn(.beside, kind(of: real))).isDirectory {
+                throw .guest("EISDIR", "illegal operation on a directory, read '\(path)'", kind: .kernel)
+            }
             var stream = try FileStream(self, [real], worker)
             do throws(ClientError) {
                 guard let item = try stream.next() else {
@@ -90,37 +94,60 @@ extension VM {
         if given.hasTrailingSlash {
             throw .guest("EISDIR", "illegal operation on a directory, open '\(path)'")
         }
-        let target = try worker.wait(resolveForWriting(given))
-        let replaced = try worker.wait(kind(of: target))
-        if replaced.isDirectory {
-            throw .guest("EISDIR", "illegal operation on a directory, open '\(path)'", kind: .kernel)
-        }
+        let target = try worker.wait(inTurn(.beside, placeOfLarge(given))).path
         let folder = GuestPath.join(GuestPath.split(target).parent, TemporaryName.next("parts"))
         let whole = GuestPath.join(folder, "whole")
         do throws(ClientError) {
-            try worker.wait(mkdirRequest(folder))
+            try worker.wait(inTurn(.beside, mkdirRequest(folder)))
             var offset: UInt64 = 0
             repeat {
                 let count = try writeParts(folder, from: offset, of: size, worker, meter, bytes)
                 offset = try join(folder, count, whole, offset, worker)
             } while offset < size
-            try worker.wait(
+            // What stands there now may not be what stood there at the beginning.
+            let rename = placeOfLarge(given).then { [self] place in
                 renamed(
                     Renaming(
                         source: whole,
-                        destination: target,
+                        destination: place.path,
                         kind: .file,
-                        replaced: replaced,
+                        replaced: place.kind,
                         isNothing: false
                     )
                 )
-            )
-            try worker.wait(removeDirRequest(folder))
+            }
+            try worker.wait(inTurn(.alone, rename))
+            try worker.wait(inTurn(.alone, removeDirRequest(folder)))
         } catch {
             // What was begun is of no use to anybody.
             _ = try? worker.waitShielded(remove(folder, recursive: true))
             throw error
         }
+    }
+
+    private func placeOfLarge(_ path: GuestPath) -> Steps<(path: String, kind: Kind)> {
+        resolveForWriting(path).then { [self] target in
+            kind(of: target).map { kind throws(ClientError) in
+                if kind.isDirectory {
+                    throw ClientError.guest(
+                        "EISDIR",
+                        "illegal operation on a directory, open '\(path.given)'",
+                        kind: .kernel
+                    )
+                }
+                return (target, kind)
+            }
+        }
+    }
+
+    /// A part of its own name: should its folder be gone, it is not made anew.
+    private func writePart(_ folder: String, _ number: Int, _ content: EncodedContent) -> Steps<Void> {
+        inTurn(
+            .beside,
+            readDirRequest(folder).then { [self] _ in
+                writeFileRequest(GuestPath.join(folder, String(number)), content)
+            }
+        )
     }
 
     /// How many parts were written, several at a time.
@@ -139,7 +166,7 @@ extension VM {
             let part = try bytes(offset, Int(min(UInt64(Self.partSize), size - offset)))
             guard !part.isEmpty else { throw .invalid("the content became shorter while it was sent") }
             let encoded = part.withUnsafeBytes { FileBytes($0).encoded }
-            waits.append(worker.begin(writeFileRequest(GuestPath.join(folder, String(count)), encoded)))
+            waits.append(worker.begin(writePart(folder, count, encoded)))
             if waits.count >= 4 { try waits.removeFirst().value() }
             meter.add(bytes: part.count)
             offset += UInt64(part.count)
@@ -170,7 +197,7 @@ extension VM {
             throw ClientError(.sidecar, "joining the parts of a large file gave no size")
         }
         for part in 0..<count {
-            try worker.wait(removeFileRequest(GuestPath.join(folder, String(part))))
+            try worker.wait(inTurn(.alone, removeFileRequest(GuestPath.join(folder, String(part)))))
         }
         return size
     }

@@ -78,13 +78,42 @@ struct PermissionPolicy: Sendable {
                 return list
             }
             defer { index += 1 }
-            return Rule(
-                mode: try mode(given, rule.place("mode")),
-                operations: try field("operations", "*"),
-                subjects: try field(subjects, "**")
-            )
+            let operations = try field("operations", "*")
+            let patterns = try field(subjects, "**")
+            try check(operations, rule.place("operations"), wireName)
+            if subjects == "paths" { try checkPaths(patterns, rule.place(subjects)) }
+            return Rule(mode: try mode(given, rule.place("mode")), operations: operations, subjects: patterns)
         }
         return (fallback, rules ?? [])
+    }
+
+    /// What the sidecar asks a policy about, by domain (vm.md 5.3).
+    private static let operations: KeyValuePairs<String, [String]> = [
+        "fs": [
+            "read", "write", "stat", "readdir", "create_dir", "rm", "rename", "symlink", "readlink", "chmod",
+            "truncate", "mount_sensitive",
+        ],
+        "network": ["fetch", "http", "dns", "listen", "inspect"],
+        "child_process": ["spawn"], "process": ["inspect"], "env": ["read", "write"], "tool": ["invoke"],
+    ]
+
+    /// A rule for what is never asked would protect nothing, and nobody would notice.
+    private static func check(_ given: [String], _ place: String, _ wireName: String) throws(ClientError) {
+        let known = operations.first { $0.key == wireName }?.value ?? []
+        for (index, operation) in given.enumerated() where operation != "*" && !known.contains(operation) {
+            let all = (known + ["*"]).joined(separator: ", ")
+            throw .invalid("\(place)[\(index)]: expected one of \(all), found \"\(operation)\"")
+        }
+    }
+
+    private static func checkPaths(_ patterns: [String], _ place: String) throws(ClientError) {
+        for (index, pattern) in patterns.enumerated() {
+            guard let first = pattern.utf8.first, "/*?".utf8.contains(first) else {
+                throw .invalid(
+                    "\(place)[\(index)]: matches no path, for it does not begin with /, * or ?: \"\(pattern)\""
+                )
+            }
+        }
     }
 
     private static func fsScope(_ value: JSONValue, _ place: String) throws(ClientError) -> FsPermissionScope

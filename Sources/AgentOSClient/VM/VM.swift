@@ -26,6 +26,7 @@ package final class VM: Sendable {
     let mounts: Lock<[Mount]>
     let use: ConnectionUse
     let shadow: ShadowGuard
+    let turns: TurnQueue = TurnQueue()
     private let state: Lock<State> = Lock(State())
     /// Set when its shutdown begins.
     let shutdownBegun: Latch<Void> = Latch()
@@ -72,6 +73,7 @@ package final class VM: Sendable {
             guard state.loss == nil, case .ready = state.phase else { return }
             state.loss = ClientError(.sidecar, "VM \(record.vmID) is lost: \(cause.message)") {
                 $0 = cause.detail
+                $0.isFinal = true
             }
         }
     }

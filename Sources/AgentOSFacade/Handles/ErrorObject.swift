@@ -14,8 +14,9 @@ package final class ErrorObject: Sendable {
         status = Status.of(error)
         flags =
             switch error.kind {
-            case .busy, .timeout, .sidecar: AOS_ERR_RETRIABLE
             case .disposed, .forked: AOS_ERR_FATAL
+            case _ where error.detail.isFinal: AOS_ERR_FATAL
+            case .busy, .timeout, .sidecar: AOS_ERR_RETRIABLE
             default: 0
             }
         // A NUL that came in with the caller's input would hide the rest of the text from C.

@@ -13,7 +13,7 @@ enum Delivery: Sendable {
 
 /// What a completion says, checked. A refusal still runs the host's `drop`.
 struct Submission: Sendable {
-    let delivery: Delivery
+    var delivery: Delivery
     var tag: UInt64 = 0
     var deadline: UInt64 = 0
 

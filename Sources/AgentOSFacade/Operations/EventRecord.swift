@@ -67,7 +67,8 @@ enum EventHandles {
     /// Ends what an event holds; the fields become NULL, so that a second time does nothing.
     static func release(_ event: inout aos_event) {
         if let bytes = event.bytes {
-            Handles.bytes.findImmutable(bytes)?.credit?.giveBack()
+            // Not in a forked child: the credit is the parent's, and so is the queue that it would wake.
+            if case .object(let object) = Handles.bytes.find(bytes) { object.credit?.giveBack() }
             _ = Handles.bytes.release(bytes)
         }
         if let error = event.error { _ = Handles.errors.release(error) }

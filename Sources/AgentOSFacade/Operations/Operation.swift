@@ -67,9 +67,12 @@ final class Operation: Sendable {
             }
         case .wait, .thread, .none: break
         }
-        guard let id = Identifiers.current.operations.add(operation) else {
+        let takeBack: () -> Void = {
             release()
             operation.queueIfAny?.forget(operation)
+        }
+        guard let id = Identifiers.current.operations.add(operation) else {
+            takeBack()
             throw ClientError(.noMemory, "too many operations")
         }
         operation.identifier.store(id, ordering: .relaxed)
@@ -79,6 +82,11 @@ final class Operation: Sendable {
                 ClientError(.timeout, "the operation ran out of time"),
                 after: submission.deadline
             )
+            guard timer.isSet else {
+                takeBack()
+                Identifiers.current.operations.remove(id)
+                throw ClientError(.noMemory, "no thread can be had that would look at the deadline")
+            }
             operation.state.withLock { $0.timer = timer }
         }
         return operation

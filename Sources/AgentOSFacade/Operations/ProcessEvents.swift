@@ -10,6 +10,7 @@ final class ProcessEvents: OutputConsumer {
     private let isSubscription: Bool
     /// Set right after the start, which may have called `consume` by then.
     private let stream: Lock<ProcessOutput?> = Lock(nil)
+    private let process: Lock<ProcessRecord?> = Lock(nil)
 
     init(_ operation: Operation, isSubscription: Bool = false) {
         self.operation = operation
@@ -55,6 +56,7 @@ final class ProcessEvents: OutputConsumer {
         _ begin: @escaping @Sendable () -> Void
     ) throws(ClientError) -> @Sendable () -> Void {
         stream.withLock { $0 = output }
+        self.process.withLock { $0 = process }
         guard let id = table.add(object) else {
             let error = ClientError(.noMemory, "too many processes")
             process.abandon(error)
@@ -89,6 +91,7 @@ final class ProcessEvents: OutputConsumer {
                 {
                     do throws(ClientError) {
                         let events = ProcessEvents(operation, isSubscription: true)
+                        events.process.withLock { $0 = process }
                         events.subscribe(try vm.subscribe(process, options, consumer: events), of: id)
                     } catch {
                         operation.complete(.failed(error))
@@ -125,10 +128,17 @@ final class ProcessEvents: OutputConsumer {
         operation.emit(record)
     }
 
+    /// What tells an exit by a time that was over from any other.
+    private static var timedOut: ByteBlock? { ByteBlock.text(#"{"timedOut":true}"#) }
+
     func ended(_ end: ProcessEnd) {
         stream.withLock { $0 = nil }
         switch end {
-        case .exited(let code): operation.complete(.complete(value: Int64(code)))
+        case .exited(let code):
+            let isTimedOut = process.withLock { $0 }?.isTimedOut ?? false
+            var record = isTimedOut ? EventRecord.complete(block: Self.timedOut, isJSON: true) : .complete()
+            record.value = Int64(code)
+            operation.complete(record)
         case .endedWithVM: operation.complete(.complete(value: Int64(ProcessEnd.codeOfDisposal)))
         case .failed(let error): operation.complete(.failed(error))
         }

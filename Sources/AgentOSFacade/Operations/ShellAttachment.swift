@@ -108,7 +108,12 @@ final class ShellAttachment: OutputConsumer {
     private func pump(
         _ descriptors: (input: Int32, output: Int32, error: Int32)
     ) -> Result<Int32, ClientError> {
-        var (input, output, error) = descriptors
+        var input: HostStream? =
+            descriptors.input == -1 ? nil : HostStream(descriptors.input, forWriting: false)
+        var output: HostStream? =
+            descriptors.output == -1 ? nil : HostStream(descriptors.output, forWriting: true)
+        var error: HostStream? =
+            descriptors.error == -1 ? nil : HostStream(descriptors.error, forWriting: true)
         while true {
             while let chunk = state.withLock({ $0.isStopped ? nil : $0.chunks.popFirst() }) {
                 switch chunk.channel {
@@ -126,9 +131,14 @@ final class ShellAttachment: OutputConsumer {
             if isStopped { return .failure(.cancelled) }
             if let end { return Self.outcome(end) }
             if let failure { return .failure(failure) }
-            let ready = SystemCall.waitReadable(bell.number, isWriting ? -1 : input, nil, until: nil)
+            let ready = SystemCall.waitReadable(
+                bell.number,
+                isWriting ? -1 : input?.number ?? -1,
+                nil,
+                until: nil
+            )
             if ready.first { SystemCall.drainEvent(bell.number) }
-            if ready.second { input = read(input) }
+            if ready.second, let stream = input, !read(stream) { input = nil }
         }
     }
 
@@ -140,13 +150,18 @@ final class ShellAttachment: OutputConsumer {
         }
     }
 
-    /// Gives the shell what the host has; -1 when that is at its end.
-    private func read(_ input: Int32) -> Int32 {
+    /// Gives the shell what the host has. False when that is at its end.
+    private func read(_ input: HostStream) -> Bool {
         var bytes = [UInt8](repeating: 0, count: Self.piece)
-        let count =
-            (try? bytes.withUnsafeMutableBytes { (buffer) throws(SystemError) in
-                try SystemCall.read(input, into: buffer)
-            }) ?? 0
+        var count = 0
+        do {
+            count = try bytes.withUnsafeMutableBytes { (buffer) throws(SystemError) in
+                try input.read(into: buffer)
+            }
+        } catch {
+            // Somebody else was quicker.
+            if error as? SystemError == .wouldBlock { return true }
+        }
         let isOver = count == 0
         do throws(ClientError) {
             let process = object.shell.process
@@ -165,23 +180,23 @@ final class ShellAttachment: OutputConsumer {
         } catch {
             // Of a shell that has ended its end says more.
             if error.kind != .processNotFound { state.withLock { $0.inputError = error } }
-            return -1
+            return false
         }
-        return isOver ? -1 : input
+        return !isOver
     }
 
-    /// A descriptor that cannot be written to becomes -1, and what would go there is dropped.
-    private func write(_ block: ByteBlock, _ fd: inout Int32) {
+    /// What cannot be written to becomes nil, and what would go there is dropped.
+    private func write(_ block: ByteBlock, _ target: inout HostStream?) {
         var rest = block.bytes[...]
-        while !rest.isEmpty, fd != -1 {
-            guard SystemCall.waitWritable(fd, or: bell.number) else {
+        while !rest.isEmpty, let stream = target {
+            guard SystemCall.waitWritable(stream.number, or: bell.number) else {
                 if state.withLock({ $0.isStopped }) { return }
                 SystemCall.drainEvent(bell.number)
                 continue
             }
             let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.piece))
-            do { rest = rest.dropFirst(try SystemCall.write(fd, piece)) } catch {
-                if error != .wouldBlock { fd = -1 }
+            do throws(SystemError) { rest = rest.dropFirst(try stream.write(piece)) } catch {
+                if error != .wouldBlock { target = nil }
             }
         }
     }

@@ -34,7 +34,9 @@ enum Submit {
         _ accept: (SidecarObject, Submission) throws(ClientError) -> (Operation, begin: () -> Void)
     ) -> aos_status {
         boundary(err) { () throws(ClientError) in
-            let submission = try Submission(completion)
+            var submission = try Submission(completion)
+            // Without its id nobody could take its events, and they would be kept for ever.
+            if op == nil, case .wait = submission.delivery { submission.delivery = .none }
             do throws(ClientError) {
                 let (operation, begin) = try accept(try Handles.sidecar(sidecar), submission)
                 // Known to the host before the first event can be.

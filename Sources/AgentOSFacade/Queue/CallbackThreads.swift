@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentOSSystem
+internal import AgentOSTransport
 
 /// Threads that run functions of the host for AOS_DELIVER_THREAD. There are none until one is needed, and
 /// they end when they have had nothing to do for a while.
 final class CallbackThreads: Sendable {
     private static let maximum = 8
     private static let idleNanoseconds: UInt64 = 5_000_000_000
+    private static let retryNanoseconds: UInt64 = 50_000_000
     private static let local: ForkLocal<CallbackThreads> = ForkLocal { CallbackThreads() }
     static var current: CallbackThreads { local.current }
 
@@ -29,11 +31,25 @@ final class CallbackThreads: Sendable {
             return (nil, true)
         }
         sleeper?.wake(.done)
-        guard mustStart else { return }
+        if mustStart { startThread() }
+    }
+
+    /// One that is counted already.
+    private func startThread() {
         do { try NamedThread.start("aos-cb") { self.work() } } catch {
             state.withLock { $0.count -= 1 }
-            // None to be had: another one takes it, now or when the next is scheduled.
+            // None to be had: another one takes it, if there is one, or one that can be had later.
+            _ = Reactor.current.schedule(.now.adding(Self.retryNanoseconds)) { self.startIfNeeded() }
         }
+    }
+
+    private func startIfNeeded() {
+        let mustStart = state.withLock { state in
+            guard !state.ready.isEmpty, state.count == 0 else { return false }
+            state.count += 1
+            return true
+        }
+        if mustStart { startThread() }
     }
 
     private func work() {

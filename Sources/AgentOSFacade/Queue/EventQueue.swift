@@ -61,7 +61,14 @@ package final class EventQueue: Sendable {
         self.capacity = Int(capacity == 0 ? Self.defaultCapacity : capacity)
         bell = aos_shim_doorbell_create()
         guard bell >= 0 else {
-            throw ClientError(.noMemory, "no descriptor for a queue: \(SystemError.current.text)")
+            // No error number is the table's own: descriptors may still be had.
+            let error = SystemError.current
+            throw ClientError(
+                .noMemory,
+                error.number == 0
+                    ? "too many queues: at most \(aos_shim_doorbell_capacity()) at a time"
+                    : "no descriptor for a queue: \(error.text)"
+            )
         }
     }
 
@@ -135,13 +142,15 @@ package final class EventQueue: Sendable {
         for word in sleepers { word.wake(.done) }
     }
 
+    private var isClosed: Bool { state.withLock { $0.isClosed } }
+
     var isReadByHost: Bool { state.withLock { $0.isReadByHost } }
 
     // MARK: Taking
 
     /// Waits for something, and says whether to look again: not after a wake, nor when the time is over.
     private func sleep(until deadline: MonotonicTime?) -> Bool {
-        if aos_shim_doorbell_take_wake(bell) != 0 { return false }
+        if isClosed || aos_shim_doorbell_take_wake(bell) != 0 { return false }
         if let deadline, deadline <= .now { return false }
         if !readMeanwhile(until: deadline) { SystemCall.waitReadable(descriptor, until: deadline) }
         return true
@@ -168,7 +177,7 @@ package final class EventQueue: Sendable {
 
     /// The same while the descriptor is readable for what is not to be taken here.
     private func sleepBesideOthers(until deadline: MonotonicTime?) -> Bool {
-        if aos_shim_doorbell_take_wake(bell) != 0 { return false }
+        if isClosed || aos_shim_doorbell_take_wake(bell) != 0 { return false }
         if let deadline, deadline <= .now { return false }
         let word = WakeWord()
         state.withLock { $0.sleepers.append(word) }
@@ -270,7 +279,9 @@ package final class EventQueue: Sendable {
             state.callOperations = [:]
             return (operations, state.events.removeAll() + state.calls.removeAll())
         }
-        aos_shim_doorbell_add(bell, -Int32(dropped.count))
+        // Readable from here on: whoever still waits comes back, and finds it closed.
+        aos_shim_doorbell_add(bell, Int32.max / 2 - Int32(dropped.count))
+        wakeSleepers()
         for operation in operations {
             if case .call(_, let callback) = operation.delivery { callback.drop() }
         }

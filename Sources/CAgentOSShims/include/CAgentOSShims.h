@@ -64,7 +64,8 @@ int aos_shim_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(v
 
 /* Doorbells (doorbell.c): an eventfd that is readable exactly while items or wakes are pending. Lock-free and
  * async-signal-safe: whoever finds the bell being rung by somebody else leaves the work to that one. */
-int aos_shim_doorbell_create(void);                   /* index, or -1 (no descriptor, or all in use) */
+int aos_shim_doorbell_create(void);                   /* index, or -1; errno 0: all are in use */
+int aos_shim_doorbell_capacity(void);                 /* as many there may be */
 void aos_shim_doorbell_set_key(int index, uint64_t key); /* by which it can be woken; at least 2 */
 int aos_shim_doorbell_fd(int index);
 void aos_shim_doorbell_add(int index, int32_t items); /* that many more items are pending, or fewer */

@@ -51,7 +51,7 @@ struct CommandLineTests {
     }
 
     static let argv: [(document: String, text: String)] = [
-        ("[]", "argv: expected an array of a program and its arguments, found an array"),
+        ("[]", "argv: expected a program and its arguments, found an empty array"),
         ("{}", "argv: expected an array of a program and its arguments, found an object"),
         ("[1]", "argv[0]: expected a string, found an integer"), (#"[""]"#, "argv[0]: must not be empty"),
         (#"["a","\u0000"]"#, "argv[1]: contains a NUL byte"),

@@ -80,6 +80,14 @@ struct PermissionPolicyTests {
             "invalid permissions policy: child_process.rules[1].patterns must not be empty; use [\"*\"] for wildcard"
         ),
         (
+            #"{"env":{"rules":[{"mode":"deny","operations":["*","raed"]}]}}"#,
+            "permissions.env.rules[0].operations[1]: expected one of read, write, *, found \"raed\""
+        ),
+        (
+            #"{"fs":{"rules":[{"mode":"deny","paths":["/a","etc/**"]}]}}"#,
+            "permissions.fs.rules[0].paths[1]: matches no path, for it does not begin with /, * or ?: \"etc/**\""
+        ),
+        (
             #"{"fs":{"rules":[{"mode":"deny","operations":[]}]}}"#,
             "invalid permissions policy: fs.rules[0].operations must not be empty; use [\"*\"] for wildcard"
         ),

@@ -4,12 +4,15 @@
  * nothing, errors, bytes and the description stay readable, new handles work, and the parent notices nothing. */
 #include "program.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
 static aos_sidecar *sidecar, *shared;
 static aos_queue *queue;
 static aos_bytes *bytes;
 static aos_error *error;
 static aos_id vm, op, process, process_op;
-static int drops;
+static int drops, queue_fd;
 
 static void dropped(void *user_data) { (void)user_data, drops++; }
 static void called(void *user_data, const aos_event *event) {
@@ -100,6 +103,8 @@ static void child(const char *peer) {
   size_t length = 0;
   aos_bytes *text = NULL;
   aos_error *err = poison;
+  /* Shared with the parent, whose host would be woken by what is written to it here. */
+  EXPECT(fcntl(queue_fd, F_GETFD) == -1 && errno == EBADF);
   statuses();
 
   EXPECT(aos_error_status(error) == AOS_E_INVALID);
@@ -141,6 +146,7 @@ int main(int count, char **arguments) {
   vm = make_vm(sidecar);
   EXPECT_STATUS(AOS_OK, aos_sidecar_get_shared("fork", NULL, 0, &shared, NULL));
   EXPECT_STATUS(AOS_OK, aos_queue_create(0, &queue, NULL));
+  queue_fd = aos_queue_fd(queue);
   EXPECT_STATUS(AOS_E_INVALID, aos_queue_create(~0u, &(aos_queue *){NULL}, &error));
   bytes = aos_bytes_copy("inherited", 9);
   EXPECT_STATUS(AOS_OK, aos_fs_exists_async(sidecar, vm, "/hang", 5, NULL, &op, NULL));

@@ -5,7 +5,7 @@ import Testing
 @testable import AgentOSClient
 
 @Suite("LateEventNoise (hazard X3)")
-struct OutputChannelTests {
+struct LateEventNoiseTests {
     private static let stream =
         "[ERR_LATE_STREAM_EVENT] dropping StreamEvent after execution completed (event_type="
     private static let termination =

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// A descriptor of the host, read or written without ever waiting in the call.
+///
+/// That it can be read is no promise: another reader may have been quicker. That it can be written is one for some
+/// bytes only, and a terminal that was stopped takes the rest when it goes on. Whether a call waits is a property
+/// of what is open, which the host shares: so terminals and pipes are opened once more for ourselves. open(2)
+package final class HostStream: Sendable {
+    private let given: Int32
+    private let own: OwnedDescriptor?
+    private let isSocket: Bool
+
+    package init(_ fd: Int32, forWriting: Bool) {
+        given = fd
+        var status = stat()
+        let type = fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0
+        isSocket = type == S_IFSOCK
+        guard type == S_IFIFO || (type == S_IFCHR && isatty(fd) == 1) else {
+            own = nil
+            return
+        }
+        let access = forWriting ? O_WRONLY : O_RDONLY
+        let opened = open("/proc/self/fd/\(fd)", access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        own = opened >= 0 ? OwnedDescriptor(opened) : nil
+    }
+
+    /// What to wait on; -1 is nothing. poll(2)
+    package var number: Int32 { own?.number ?? given }
+
+    /// Throws `wouldBlock` where there is nothing to read yet.
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        if isSocket { return try SystemCall.receive(given, into: buffer) }
+        return try SystemCall.read(number, into: buffer)
+    }
+
+    /// Bytes written; throws `wouldBlock` where there is no room.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        if isSocket { return try SystemCall.send(given, bytes) }
+        return try SystemCall.write(number, bytes)
+    }
+}

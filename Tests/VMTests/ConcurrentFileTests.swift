@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSHostTesting
+import AgentOSSystem
+import AgentOSTestSupport
+import CAgentOS
+import Testing
+
+@Suite(
+    "Calls on one file at the same time, on the real sidecar (decision 20)",
+    .enabled(if: RealSidecar.isThere)
+)
+struct ConcurrentFileTests {
+    /// Of a lower layer: where such a file is removed, its path is hidden for good.
+    private static let path = "/etc/hostname"
+
+    private static let calls: KeyValuePairs<String, @Sendable (HostVM) throws -> Void> = [
+        "unlink": { try $0.unlink(path) },
+        "remove": { try $0.remove(path, recursive: true) },
+        "write": { try $0.write(path, "new") },
+        "write large": { try $0.writeLarge(path, [UInt8](repeating: 0x78, count: 1_000_000)) },
+        "rename away": { try $0.rename(path, to: "/tmp/away") },
+        "rename back": { try $0.rename("/tmp/away", to: path) },
+        "move a file there": { try $0.move("/tmp/source", to: path) },
+        "truncate": { try $0.truncate(path, 3) },
+        "chmod": { try $0.chmod(path, 0o600) },
+        "read": { _ = try $0.read(path) },
+        "lstat": { _ = try $0.lstat(path) },
+    ]
+
+    @Test(
+        "whatever two or three calls meet on a file, the VM stays whole and its next program runs",
+        arguments: [
+            ["write large", "unlink"], ["unlink", "write large", "unlink"], ["write", "rename away"],
+            ["unlink", "rename away", "rename back"], ["move a file there", "unlink"],
+            ["write large", "unlink", "write large", "unlink"], ["read", "write large", "truncate"],
+            ["chmod", "remove", "lstat", "write"],
+        ]
+    )
+    func meeting(names: [String]) throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        let bodies = names.map { name in Self.calls.first { $0.key == name }?.value }
+        for round in 0..<3 {
+            try vm.write("/tmp/source", "source \(round)")
+            // Each may fail: what it is about may be gone. It must not lose the sidecar.
+            let errors: Lock<[HostError]> = Lock([])
+            onThreads(bodies.count) { index in
+                if let error = failure(of: { try bodies[index]?(vm) }) {
+                    errors.withLock { $0.append(error) }
+                }
+            }
+            let all = errors.withLock { $0 }
+            #expect(all.allSatisfy { $0.errno == "ENOENT" }, "\(all)")
+            // The end of a program brings the sidecar's own copy of the files back into the guest.
+            #expect(try vm.script("console.log(1)").outputText == "1\n")
+            try vm.write(Self.path, "again")
+            #expect(try vm.readText(Self.path) == "again")
+        }
+    }
+}
