@@ -106,6 +106,15 @@ package struct ClientError: Error, Sendable {
         return "\(code): \(message)"
     }
 
+    /// The same error; where the process of a VM is lost it is final, for the VM is lost with it.
+    package func about(_ connection: Connection?) -> ClientError {
+        guard kind == .sidecar, !detail.isFinal, let connection, !connection.isUsable else { return self }
+        return ClientError(kind, message) { detail in
+            detail = self.detail
+            detail.isFinal = true
+        }
+    }
+
     /// Several errors as one, or the one that there is.
     package static func joined(_ errors: [ClientError]) -> ClientError? {
         errors.count > 1 ? aggregate(errors) : errors.first

@@ -7,6 +7,8 @@ internal import Glibc
 package final class ByteBlock: Sendable {
     private enum Owner: Sendable {
         case us
+        /// It lies in another block, which owns itself.
+        case part(of: ByteBlock)
         case host(@Sendable () -> Void)
     }
 
@@ -63,22 +65,22 @@ package final class ByteBlock: Sendable {
     deinit {
         switch owner {
         case .us: free(UnsafeMutableRawPointer(bitPattern: address))
+        case .part: break
         case .host(let release): release()
         }
     }
 
-    /// The bytes; valid while the block lives.
     /// The last bytes of it, where they lie. All of it is kept as long.
     package func suffix(_ length: Int) -> ByteBlock {
         guard length < count else { return self }
-        let start = address + UInt(count - max(length, 0))
-        return ByteBlock(
-            address: start,
-            count: max(length, 0),
-            owner: .host { [self] in withExtendedLifetime(self) {} }
-        )
+        // Of a part of a part too the whole: a chain of them would die in as many calls of each other.
+        var whole = self
+        if case .part(let block) = owner { whole = block }
+        let kept = max(length, 0)
+        return ByteBlock(address: address + UInt(count - kept), count: kept, owner: .part(of: whole))
     }
 
+    /// The bytes; valid while the block lives.
     package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: count)
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CAgentOSShims
 internal import Glibc
 
 /// A descriptor of the host, read or written without ever waiting in the call.
@@ -7,16 +8,17 @@ internal import Glibc
 /// bytes only, and a terminal that was stopped takes the rest when it goes on. Whether a call waits is a property
 /// of what is open, which the host shares: so terminals and pipes are opened once more for ourselves. open(2)
 package final class HostStream: Sendable {
-    private let given: Int32
+    /// What to wait on. Not what was opened once more: that was not there when the writer of a pipe went.
+    package let number: Int32
     private let own: OwnedDescriptor?
     private let isSocket: Bool
 
     package init(_ fd: Int32, forWriting: Bool) {
-        given = fd
+        number = fd
         var status = stat()
         let type = fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0
         isSocket = type == S_IFSOCK
-        guard type == S_IFIFO || (type == S_IFCHR && isatty(fd) == 1) else {
+        guard type == S_IFIFO || (type == S_IFCHR && aos_shim_is_terminal(fd) != 0) else {
             own = nil
             return
         }
@@ -25,18 +27,15 @@ package final class HostStream: Sendable {
         own = opened >= 0 ? OwnedDescriptor(opened) : nil
     }
 
-    /// What to wait on; -1 is nothing. poll(2)
-    package var number: Int32 { own?.number ?? given }
-
     /// Throws `wouldBlock` where there is nothing to read yet.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
-        if isSocket { return try SystemCall.receive(given, into: buffer) }
-        return try SystemCall.read(number, into: buffer)
+        if isSocket { return try SystemCall.receive(number, into: buffer) }
+        return try SystemCall.read(own?.number ?? number, into: buffer)
     }
 
     /// Bytes written; throws `wouldBlock` where there is no room.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
-        if isSocket { return try SystemCall.send(given, bytes) }
-        return try SystemCall.write(number, bytes)
+        if isSocket { return try SystemCall.send(number, bytes) }
+        return try SystemCall.write(own?.number ?? number, bytes)
     }
 }

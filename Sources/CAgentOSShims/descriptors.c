@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -78,6 +79,11 @@ int aos_shim_poll_three(int first, int second, int third, int64_t timeout_ns) {
   int count = ppoll(entries, third < 0 ? 2 : 3, timeout_ns < 0 ? NULL : &limit, NULL);
   if (count <= 0) return count;
   return (entries[0].revents ? 1 : 0) | (entries[1].revents ? 2 : 0) | (entries[2].revents ? 4 : 0);
+}
+
+int aos_shim_is_terminal(int fd) {
+  char name[256];
+  return isatty(fd) && ptsname_r(fd, name, sizeof name) != 0;
 }
 
 int aos_shim_lock_file(const char *path, int create) {

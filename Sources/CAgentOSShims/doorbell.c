@@ -62,8 +62,7 @@ int aos_shim_doorbell_create(void) {
     }
     return i;
   }
-  errno = 0;
-  return -1;
+  return -2;
 }
 
 void aos_shim_doorbell_set_key(int index, uint64_t key) { atomic_store(&bells[index].key, key); }

@@ -6,16 +6,23 @@ package import CAgentOS
 package struct HostError: Error, CustomStringConvertible, Sendable {
     package let status: aos_status
     package let message: String
+    package let flags: UInt32
     /// The detail document.
     package let detail: JSONValue
 
     /// Takes the error over: its one reference ends here.
     package init(_ status: aos_status, _ error: OpaquePointer?) {
+        self.init(copying: status, error)
+        aos_error_release(error)
+    }
+
+    /// Of an error that an event holds.
+    package init(copying status: aos_status, _ error: OpaquePointer?) {
         self.status = status
         message = aos_error_message(error, nil).map { String(cString: $0) } ?? ""
+        flags = aos_error_flags(error)
         let text = aos_error_detail_json(error, nil).map { String(cString: $0) } ?? ""
         detail = (try? JSONReader.parse(text)) ?? .null
-        aos_error_release(error)
     }
 
     package var statusName: String { aos_status_name(status).map { String(cString: $0) } ?? "" }

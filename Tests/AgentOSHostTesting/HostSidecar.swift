@@ -125,9 +125,7 @@ package struct HostEvent: Sendable {
         data = [UInt8](UnsafeRawBufferPointer(start: event.data, count: Int(event.data_len)))
         let borrowed = event.error
         if borrowed != nil {
-            let message = aos_error_message(borrowed, nil).map { String(cString: $0) } ?? ""
-            let detail = aos_error_detail_json(borrowed, nil).map { String(cString: $0) } ?? ""
-            error = HostError(copying: event.status, message, detail)
+            error = HostError(copying: event.status, borrowed)
         } else {
             error = nil
         }
@@ -136,12 +134,4 @@ package struct HostEvent: Sendable {
 
     package var isLast: Bool { kind == AOS_EV_COMPLETE || kind == AOS_EV_CLOSED }
     package var text: String { String(decoding: data, as: UTF8.self) }
-}
-
-extension HostError {
-    package init(copying status: aos_status, _ message: String, _ detail: String) {
-        self.status = status
-        self.message = message
-        self.detail = (try? JSONReader.parse(detail)) ?? .null
-    }
 }

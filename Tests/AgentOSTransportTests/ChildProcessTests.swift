@@ -134,7 +134,8 @@ struct ChildProcessTests {
         var request = SpawnRequest(command: ["/bin/true"])
         request.directory = "/none/at/all"
         #expect(
-            text(request) == "failed to spawn sidecar '/bin/true': No such file or directory (os error 2)"
+            text(request) == "failed to spawn sidecar '/bin/true': No such file or directory (os error 2): "
+                + "the option \"cwd\" cannot be entered: /none/at/all: No such file or directory (os error 2)"
         )
     }
 }

@@ -183,9 +183,7 @@ struct HeldEvents {
             lastStatus = event.status
             lastValue = event.value
             if event.error != nil {
-                let message = aos_error_message(event.error, nil).map { String(cString: $0) } ?? ""
-                let detail = aos_error_detail_json(event.error, nil).map { String(cString: $0) } ?? ""
-                failure = HostError(copying: event.status, message, detail)
+                failure = HostError(copying: event.status, event.error)
             }
         default: break
         }

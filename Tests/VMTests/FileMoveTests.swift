@@ -96,11 +96,16 @@ struct FileMoveTests {
         "38: the source goes only behind the last of the copy, with the rights of a directory behind its children"
     )
     func order() throws {
-        let places = ["/m/d", "/m/d/f", "/m/d/l"]
+        // The copy is there from the third question on: asked for the rename, and before it is made.
+        let gone = FileRules.reject("kernel_error", "ENOENT: no such file: /m/d")
+        let copy = [1, 2].map { number in
+            "{\"on\":\"guest_filesystem_call\",\"where\":{\"operation\":\"read_link\",\"path\":\"/m/d\"},"
+                + "\"nth\":\(number),\"do\":[\(gone)]}"
+        }
         let peer = FileRules.tree(
-            ["/d": #""f","l""#],
+            ["/d": #""f","l""#, "/m/d": #""f","l""#],
             links: ["/d/l"],
-            more: places.map { Self.missing($0) } + [
+            more: copy + ["/m/d/f", "/m/d/l"].map { Self.missing($0) } + [
                 "{\"on\":\"guest_filesystem_call\",\"where\":{\"operation\":\"rename\"},\"nth\":1,"
                     + "\"do\":[\(FileRules.reject("kernel_error", "EXDEV: rename across mounts: x"))]}"
             ]

@@ -46,7 +46,7 @@ extension VM {
     /// the sidecar's own copy of the files would follow it on the host and collide with it (hazard H4); it
     /// leads to the same place.
     package func symlink(_ text: String, at path: String) -> Steps<Void> {
-        inTurn(.beside, "symlink", path: path) { [self] () throws(ClientError) in
+        inTurn(.alone, "symlink", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
             try Self.checkLinkText(text, path)
             if path.isRoot { throw ClientError.guest("EEXIST", "file already exists, symlink '/'") }
@@ -65,7 +65,7 @@ extension VM {
 
     /// A second name for a file.
     package func link(_ existing: String, to newPath: String) -> Steps<Void> {
-        inTurn(.beside, "link", path: existing) { [self] () throws(ClientError) in
+        inTurn(.alone, "link", path: existing) { [self] () throws(ClientError) in
             let existing = try GuestPath(writable: existing)
             let new = try GuestPath(writable: newPath)
             guard guardsFiles else {

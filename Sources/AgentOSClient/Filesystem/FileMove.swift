@@ -76,7 +76,7 @@ extension VM {
             let rest = Array(tasks.dropLast())
             switch task {
             case .attributes(let path, let original):
-                return inTurn(.beside, copyAttributes(path, of: original, times: false)).map { .again(rest) }
+                return inTurn(.beside, copyFolderAttributes(path, of: original)).map { .again(rest) }
             case .copy(let from, let to):
                 return inTurn(.alone, copyOne(from, to)).map { children in
                     meter.add(entries: 1, path: to)
@@ -142,6 +142,16 @@ extension VM {
                 return .done(())
             }.then { [self] in writeFileRequest(to, encoded) }
         }.then { [self] in copyAttributes(to, of: from, times: true) }
+    }
+
+    /// Other calls may have had their turn since both were directories.
+    private func copyFolderAttributes(_ path: String, of original: String) -> Steps<Void> {
+        kind(of: original).then { [self] source in
+            kind(of: path).then { [self] copy in
+                guard source.isDirectory, copy.isDirectory else { return .done(()) }
+                return copyAttributes(path, of: original, times: false)
+            }
+        }
     }
 
     private func copyAttributes(_ path: String, of original: String, times: Bool) -> Steps<Void> {

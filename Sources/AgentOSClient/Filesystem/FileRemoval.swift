@@ -82,7 +82,7 @@ extension VM {
                     return .done(.again(rest))
                 }
             case .removeDirectory(let path, let retriesLeft):
-                return inTurn(.alone, removeDirRequest(path)).map { .again(rest) }.recover {
+                return inTurn(.alone, removeFolder(path)).map { .again(rest) }.recover {
                     [self] error throws(ClientError) in
                     if error.detail.errno == "ENOENT", !rest.isEmpty { return .done(.again(rest)) }
                     guard error.detail.errno == "ENOTEMPTY", retriesLeft > 0 else {
@@ -105,12 +105,30 @@ extension VM {
     }
 
     private func visit(_ path: String) -> Steps<[Task]> {
-        kind(of: path).then { [self] kind in
+        checkPlace(path).then { [self] in kind(of: path) }.then { [self] kind in
             switch kind {
             case .missing: .done([])
             case .link: removeLink(path).map { [] }
             case .file: removeEntry(path).map { [] }
             case .directory(let names): .done(Self.tasks(path, names, retriesLeft: 1))
+            }
+        }
+    }
+
+    private func removeFolder(_ path: String) -> Steps<Void> {
+        checkPlace(path).then { [self] in removeDirRequest(path) }
+    }
+
+    /// Other calls may have had their turn since the path was listed: what is there now may be mounted, or be reached
+    /// by a link that took the place of a directory.
+    private func checkPlace(_ path: String) -> Steps<Void> {
+        guard guardsFiles else { return .done(()) }
+        return Steps<Void>.begin { [self] () throws(ClientError) in
+            try refuseMounts(path, "remove")
+            let folder = GuestPath.split(path).parent
+            return realPathRequest(folder).map { real throws(ClientError) in
+                if real.hasSameBytes(as: folder) { return }
+                throw ClientError.guest("ENOENT", "no such file: \(path)", kind: .kernel)
             }
         }
     }

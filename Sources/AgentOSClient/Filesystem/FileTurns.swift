@@ -4,8 +4,8 @@
 ///
 /// A call asks what is there and then does something about it. What another call does in between could make that
 /// something end the sidecar, or take two ideas of one file into its copies: a file that comes by a rename to where
-/// one is being removed, for instance. So what removes, moves or enlarges files has its turn alone, a path at a time
-/// where it goes through a tree. With file guards off there are no questions, and no turns.
+/// one is being removed, for instance. So what removes, moves, links or enlarges files has its turn alone, a path at a
+/// time where it goes through a tree. With file guards off there are no questions, and no turns.
 extension VM {
     /// A named call of the caller's, in its turn.
     @_semantics("optimize.sil.specialize.generic.never")
@@ -15,7 +15,11 @@ extension VM {
         path: String,
         _ body: @escaping @Sendable () throws(ClientError) -> Steps<Output>
     ) -> Steps<Output> {
-        inTurn(turn, Steps<Output>.operation(operation, path: path, body))
+        Steps<Output>.operation(operation, path: path) { [self] () throws(ClientError) in
+            // Of a VM that is gone nothing is waited for.
+            try check()
+            return inTurn(turn, Steps<Output>.begin(body))
+        }
     }
 
     /// A part of a call. Not inside another turn.

@@ -130,7 +130,7 @@ extension Steps where Output == Void {
     package static var untilInterrupted: Steps<Void> { wait(for: Latch()) }
 
     /// A moment of nothing.
-    static func pause(_ nanoseconds: UInt64) -> Steps<Void> {
+    package static func pause(_ nanoseconds: UInt64) -> Steps<Void> {
         wait(for: Latch(), atMost: nanoseconds, timeout: ClientError(.timeout, "")).recover { error in
             error.kind == .timeout && error.message.isEmpty ? .done(()) : .fail(error)
         }

@@ -60,8 +60,7 @@ extension VM {
             }.map { (outcome: (end: ProcessEnd, timedOut: Bool)) throws(ClientError) in
                 let (code, withVM): (Int32, Bool) =
                     switch outcome.end {
-                    // The sidecar may announce an exit of what it ends with the VM.
-                    case .exited(let code): (code, self.isShutdownBegun)
+                    case .exited(let code): (code, false)
                     case .endedWithVM: (ProcessEnd.codeOfDisposal, true)
                     case .failed(let error): throw error
                     }

@@ -4,14 +4,6 @@ internal import AgentOSTransport
 internal import AgentOSWire
 internal import Synchronization
 
-/// What happens to a handle, for those who asked to be told.
-package enum SidecarEvent: Sendable {
-    /// Its process ended or was given up; the handle goes on.
-    case processLost(ClientError)
-    /// It is disposed: the last event.
-    case closed
-}
-
 /// A handle on a sidecar: its identity, its VMs, and at most one process, started when a VM needs it.
 package final class Sidecar: Sendable {
     package let id: String
@@ -21,8 +13,8 @@ package final class Sidecar: Sendable {
     /// Phase and VM count of one moment, readable without the lock: also in a forked child, where it may be
     /// held for ever.
     private let summary: Atomic<UInt64> = Atomic(0)
-    private let observers:
-        Lock<(next: UInt64, list: [(id: UInt64, observer: @Sendable (SidecarEvent) -> Void)])> = Lock((1, []))
+    let observers: Lock<(next: UInt64, list: [(id: UInt64, observer: @Sendable (SidecarEvent) -> Void)])> =
+        Lock((1, []))
 
     init(id: String, placement: Placement, options: SidecarOptions) {
         self.id = id
@@ -269,39 +261,5 @@ package final class Sidecar: Sendable {
             }
             return surplus?.release ?? .done(())
         }
-    }
-
-    // MARK: Observers
-
-    /// Tells `observer` what happens from now on. It is called by whoever reads: it must not wait or call
-    /// out.
-    package func observe(_ observer: @escaping @Sendable (SidecarEvent) -> Void) -> UInt64 {
-        let id = observers.withLock { observers in
-            defer { observers.next += 1 }
-            observers.list.append((observers.next, observer))
-            return observers.next
-        }
-        // Disposed meanwhile or long ago: its last event is not to be missed.
-        if isDisposed, stopObserving(id) { observer(.closed) }
-        return id
-    }
-
-    @discardableResult
-    package func stopObserving(_ id: UInt64) -> Bool {
-        observers.withLock { observers in
-            guard let index = observers.list.firstIndex(where: { $0.id == id }) else { return false }
-            observers.list.remove(at: index)
-            return true
-        }
-    }
-
-    func publish(_ event: SidecarEvent) {
-        let all = observers.withLock { observers in
-            defer {
-                if case .closed = event { observers.list = [] }
-            }
-            return observers.list
-        }
-        for entry in all { entry.observer(event) }
     }
 }

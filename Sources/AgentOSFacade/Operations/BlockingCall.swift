@@ -43,13 +43,20 @@ enum BlockingCall {
             cell.withLock { $0 = result }
             if let connection { connection.finish(word) } else { word.wake(.done) }
         }
-        if let result = wait(cell, word, connection, deadline) { return try result.get() }
+        if let result = wait(cell, word, connection, deadline) { return try output(result, connection) }
         guard cancels else { throw outOfTime() }
         run.interrupt(outOfTime())
         if let result = wait(cell, word, connection, MonotonicTime.now.adding(grace)) {
-            return try result.get()
+            return try output(result, connection)
         }
         throw outOfTime()
+    }
+
+    private static func output<Output>(
+        _ result: Result<Output, ClientError>,
+        _ connection: Connection?
+    ) throws(ClientError) -> Output {
+        do throws(ClientError) { return try result.get() } catch { throw error.about(connection) }
     }
 
     private static func wait<Output>(

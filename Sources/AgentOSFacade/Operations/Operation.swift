@@ -118,7 +118,7 @@ final class Operation: Sendable {
     func complete<Output>(_ result: Result<Output, ClientError>, _ record: (Output) -> EventRecord) {
         switch result {
         case .success(let output): complete(record(output))
-        case .failure(let error): complete(.failed(error))
+        case .failure(let error): complete(.failed(error.about(connection)))
         }
     }
 

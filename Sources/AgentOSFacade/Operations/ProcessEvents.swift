@@ -140,7 +140,7 @@ final class ProcessEvents: OutputConsumer {
             record.value = Int64(code)
             operation.complete(record)
         case .endedWithVM: operation.complete(.complete(value: Int64(ProcessEnd.codeOfDisposal)))
-        case .failed(let error): operation.complete(.failed(error))
+        case .failed(let error): operation.complete(.failed(error.about(operation.connection)))
         }
         // Ends the waiting for a cancel.
         if isSubscription { operation.run.interrupt(.cancelled) }

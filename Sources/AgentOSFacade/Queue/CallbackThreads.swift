@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import AgentOSClient
 internal import AgentOSSystem
-internal import AgentOSTransport
 
 /// Threads that run functions of the host for AOS_DELIVER_THREAD. There are none until one is needed, and
 /// they end when they have had nothing to do for a while.
@@ -39,7 +39,7 @@ final class CallbackThreads: Sendable {
         do { try NamedThread.start("aos-cb") { self.work() } } catch {
             state.withLock { $0.count -= 1 }
             // None to be had: another one takes it, if there is one, or one that can be had later.
-            _ = Reactor.current.schedule(.now.adding(Self.retryNanoseconds)) { self.startIfNeeded() }
+            Steps<Void>.pause(Self.retryNanoseconds).run(StepRun()) { _ in self.startIfNeeded() }
         }
     }
 

@@ -61,13 +61,10 @@ package final class EventQueue: Sendable {
         self.capacity = Int(capacity == 0 ? Self.defaultCapacity : capacity)
         bell = aos_shim_doorbell_create()
         guard bell >= 0 else {
-            // No error number is the table's own: descriptors may still be had.
-            let error = SystemError.current
+            let full = "too many queues: at most \(aos_shim_doorbell_capacity()) at a time"
             throw ClientError(
                 .noMemory,
-                error.number == 0
-                    ? "too many queues: at most \(aos_shim_doorbell_capacity()) at a time"
-                    : "no descriptor for a queue: \(error.text)"
+                bell == -2 ? full : "no descriptor for a queue: \(SystemError.current.text)"
             )
         }
     }
@@ -106,14 +103,14 @@ package final class EventQueue: Sendable {
     }
 
     func post(_ operation: Operation, _ record: EventRecord) {
-        announce { state in
+        announce(record) { state in
             state.events.append(Item(operation: operation, record: record))
             return true
         }
     }
 
     func postCall(_ operation: Operation, _ record: EventRecord) {
-        announce { state in
+        announce(record) { state in
             guard state.callOperations[ObjectIdentifier(operation)] != nil else { return false }
             state.calls.append(Item(operation: operation, record: record))
             return true
@@ -121,14 +118,15 @@ package final class EventQueue: Sendable {
     }
 
     /// Puts something in, and tells whoever waits for it.
-    private func announce(_ add: (inout State) -> Bool) {
+    private func announce(_ record: EventRecord, _ add: (inout State) -> Bool) {
         let (isIn, reader) = state.withLock { state -> (Bool, WakeWord?) in
             guard !state.isClosed, add(&state) else { return (false, nil) }
             guard let reader = state.reader, reader.isOfThisThread else { return (true, nil) }
             state.unrung += 1
             return (true, reader)
         }
-        guard isIn else { return }
+        // Nobody will take it, and more may wait for the room that it has.
+        guard isIn else { return record.credit?.giveBack() ?? () }
         if let reader { reader.wake(.done) } else { aos_shim_doorbell_add(bell, 1) }
         wakeSleepers()
     }
@@ -282,6 +280,7 @@ package final class EventQueue: Sendable {
         // Readable from here on: whoever still waits comes back, and finds it closed.
         aos_shim_doorbell_add(bell, Int32.max / 2 - Int32(dropped.count))
         wakeSleepers()
+        for item in dropped { item.record.credit?.giveBack() }
         for operation in operations {
             if case .call(_, let callback) = operation.delivery { callback.drop() }
         }

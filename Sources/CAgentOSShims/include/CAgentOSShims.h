@@ -24,6 +24,8 @@ int aos_shim_poll_one(int fd, int64_t timeout_ns); /* > 0 readable, 0 timed out,
 /* Waits for any of the descriptors: bit 0 the first, bit 1 the second, bit 2 the third, unless that is -1; 0 timed out,
  * -1 errno. timeout_ns < 0: no limit. */
 int aos_shim_poll_three(int first, int second, int third, int64_t timeout_ns);
+/* 1 for a terminal, but not for its emulator's side: opening that once more makes another terminal. */
+int aos_shim_is_terminal(int fd);
 int aos_shim_lock_file(const char *path, int create);           /* opened and locked; EWOULDBLOCK if somebody holds it */
 int aos_shim_remove_tree(const char *path);                     /* never follows a link; 0 or -1 */
 /* Descriptors that a forked child must not keep open: the sidecar would not see its host's end while it lives. */
@@ -64,7 +66,7 @@ int aos_shim_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(v
 
 /* Doorbells (doorbell.c): an eventfd that is readable exactly while items or wakes are pending. Lock-free and
  * async-signal-safe: whoever finds the bell being rung by somebody else leaves the work to that one. */
-int aos_shim_doorbell_create(void);                   /* index, or -1; errno 0: all are in use */
+int aos_shim_doorbell_create(void);                   /* index, -1 errno, -2 all are in use */
 int aos_shim_doorbell_capacity(void);                 /* as many there may be */
 void aos_shim_doorbell_set_key(int index, uint64_t key); /* by which it can be woken; at least 2 */
 int aos_shim_doorbell_fd(int index);
