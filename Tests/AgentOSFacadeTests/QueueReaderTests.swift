@@ -43,16 +43,7 @@ struct QueueReaderTests {
         let sidecar = try HostPeer.sidecar()
         let vm = try sidecar.createVM()
         let op = try vm.exists("/hang", queueCompletion(queue))
-        whileAsleep(.onDescriptors) {
-            #expect(queue.drain(timeout: 60 * second).isEmpty)
-        } _: {
-            aos_queue_wake(queue.handle)
-        }
-        whileAsleep(.onDescriptors) {
-            #expect(queue.dispatch(timeout: 60 * second) == 0)
-        } _: {
-            aos_queue_wake(queue.handle)
-        }
+        expectWakesEndWaits(on: queue)
         #expect(!queue.isReadable())
         #expect(aos_op_cancel(sidecar.handle, op) == AOS_OK)
         #expect(queue.drain().map(\.status) == [AOS_E_CANCELED])

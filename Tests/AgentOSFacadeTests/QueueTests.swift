@@ -7,6 +7,20 @@ import Glibc
 import Synchronization
 import Testing
 
+/// A wake from another thread ends a drain, and a dispatch, that sleeps.
+func expectWakesEndWaits(on queue: HostQueue) {
+    whileAsleep(.onDescriptors) {
+        #expect(queue.drain(timeout: 60 * second).isEmpty)
+    } _: {
+        aos_queue_wake(queue.handle)
+    }
+    whileAsleep(.onDescriptors) {
+        #expect(queue.dispatch(timeout: 60 * second) == 0)
+    } _: {
+        aos_queue_wake(queue.handle)
+    }
+}
+
 @Suite("Queues", .timeLimit(.minutes(2)))
 struct QueueTests {
     @Test("the descriptor is readable exactly while something is in the queue")
@@ -115,16 +129,7 @@ struct QueueTests {
     func wakeFromElsewhere() throws {
         let queue = try HostQueue()
         let begin = ContinuousClock.now
-        whileAsleep(.onDescriptors) {
-            #expect(queue.drain(timeout: 60 * second).isEmpty)
-        } _: {
-            aos_queue_wake(queue.handle)
-        }
-        whileAsleep(.onDescriptors) {
-            #expect(queue.dispatch(timeout: 60 * second) == 0)
-        } _: {
-            aos_queue_wake(queue.handle)
-        }
+        expectWakesEndWaits(on: queue)
         #expect(ContinuousClock.now - begin < .seconds(50))
     }
 

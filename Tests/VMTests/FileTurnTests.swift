@@ -14,22 +14,30 @@ struct FileTurnTests {
         )
     }
 
-    @Test("nothing of another change is sent between the requests of a removal, nor a question of it")
-    func between() throws {
-        let peer = Self.peer()
-        let vm = try peer.sidecar().createVM()
-        onThreads(3) { index in
+    /// Runs the bodies on threads of their own once a removal has its turn, and waits for all.
+    private func whileRemoving(_ peer: ScriptedPeer, _ vm: HostVM, _ bodies: [@Sendable () -> Void]) {
+        onThreads(1 + bodies.count) { index in
             if index == 0 {
                 #expect(throws: Never.self) { try vm.unlink("/d/a") }
                 return
             }
             #expect(peer.wait { $0.fileCalls.contains("rename /d/a") })
-            if index == 1 {
-                #expect(throws: Never.self) { try vm.write("/e/b", "x") }
-            } else {
-                #expect(throws: Never.self) { _ = try vm.exists("/e/c") }
-            }
+            bodies[index - 1]()
         }
+    }
+
+    @Test("nothing of another change is sent between the requests of a removal, nor a question of it")
+    func between() throws {
+        let peer = Self.peer()
+        let vm = try peer.sidecar().createVM()
+        whileRemoving(
+            peer,
+            vm,
+            [
+                { #expect(throws: Never.self) { try vm.write("/e/b", "x") } },
+                { #expect(throws: Never.self) { _ = try vm.exists("/e/c") } },
+            ]
+        )
         let calls = peer.fileCalls
         let rename = try #require(calls.firstIndex(of: "rename /d/a"))
         #expect(calls[rename + 1].hasPrefix("remove_file /d/.aos-unlink-"), "\(calls)")
@@ -42,17 +50,13 @@ struct FileTurnTests {
     func outOfTime() throws {
         let peer = Self.peer()
         let vm = try peer.sidecar().createVM()
-        onThreads(2) { index in
-            if index == 0 {
-                #expect(throws: Never.self) { try vm.unlink("/d/a") }
-                return
-            }
-            #expect(peer.wait { $0.fileCalls.contains("rename /d/a") })
+        let late: @Sendable () -> Void = {
             let error = failure { try vm.write("/e/b", Array("x".utf8), limit: 50 * millisecond) }
             #expect(error?.status == AOS_E_DEADLINE)
             #expect(error?.detail["operation"]?.stringValue == "writeFile")
             #expect(error?.detail["path"]?.stringValue == "/e/b")
         }
+        whileRemoving(peer, vm, [late])
         #expect(!peer.fileCalls.contains { $0.hasSuffix("/e/b") })
         try vm.write("/e/b", "x")
         #expect(peer.fileCalls.contains("write_file /e/b"))

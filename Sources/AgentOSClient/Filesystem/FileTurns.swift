@@ -16,9 +16,10 @@ extension VM {
         _ body: @escaping @Sendable () throws(ClientError) -> Steps<Output>
     ) -> Steps<Output> {
         Steps<Output>.operation(operation, path: path) { [self] () throws(ClientError) in
+            guard guardsFiles else { return try body() }
             // Of a VM that is gone nothing is waited for.
             try check()
-            return inTurn(turn, Steps<Output>.begin(body))
+            return turns.run(turn, Steps<Output>.begin(body))
         }
     }
 

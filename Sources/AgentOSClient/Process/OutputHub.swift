@@ -7,11 +7,6 @@ final class OutputHub: OutputSink {
     /// Bytes of each channel that are kept for later subscribers, unless told otherwise.
     static let replayDefault: Int = 1 << 20
 
-    private struct Chunk: Sendable {
-        let channel: OutputChannel
-        let block: ByteBlock
-    }
-
     private struct Counts: Sendable {
         var kept = 0
         /// What the replay has lost from its front.
@@ -19,7 +14,7 @@ final class OutputHub: OutputSink {
     }
 
     private struct State: Sendable {
-        var replay = Fifo<Chunk>()
+        var replay = Fifo<OutputChunk>()
         var output = Counts()
         var error = Counts()
         var subscribers: [ProcessOutput] = []
@@ -62,28 +57,19 @@ final class OutputHub: OutputSink {
 
     func output(_ channel: OutputChannel, _ block: ByteBlock) {
         let subscribers = state.withLock { state in
-            Self.keep(&state, Chunk(channel: channel, block: block), replayBytes)
+            Self.keep(&state, OutputChunk(channel: channel, block: block), replayBytes)
             return state.subscribers
         }
         for subscriber in subscribers { subscriber.output(channel, block) }
     }
 
-    private static func keep(_ state: inout State, _ chunk: Chunk, _ bound: Int) {
+    private static func keep(_ state: inout State, _ chunk: OutputChunk, _ bound: Int) {
         let channel = chunk.channel
         state.replay.append(chunk)
         state[channel].kept += chunk.block.count
-        while state[channel].kept > bound {
-            var dropped = 0
-            let excess = state[channel].kept - bound
-            let isThere = state.replay.replaceFirst(
-                where: { $0.channel == channel },
-                by: { oldest in
-                    dropped = min(oldest.block.count, excess)
-                    let rest = oldest.block.count - dropped
-                    return rest > 0 ? Chunk(channel: channel, block: oldest.block.suffix(rest)) : nil
-                }
-            )
-            guard isThere else { break }
+        while state[channel].kept > bound,
+            let dropped = state.replay.dropFront(state[channel].kept - bound, of: channel)
+        {
             state[channel].kept -= dropped
             state[channel].dropped += dropped
         }

@@ -19,19 +19,14 @@ package final class ProcessOutput: OutputSink, ByteCredit {
     /// Bytes that may be with the consumer before it gives some back.
     package static let window: Int = 1 << 20
 
-    private struct Chunk: Sendable {
-        let channel: OutputChannel
-        var block: ByteBlock
-    }
-
     private enum Delivery: Sendable {
-        case chunk(Chunk)
+        case chunk(OutputChunk)
         case lost(Int)
         case end(ProcessEnd)
     }
 
     private struct State: Sendable {
-        var waiting = Fifo<Chunk>()
+        var waiting = Fifo<OutputChunk>()
         var waitingBytes = 0
         var outstanding = 0
         var droppedBytes = 0
@@ -83,19 +78,12 @@ package final class ProcessOutput: OutputSink, ByteCredit {
                 state.missingBytes = block.count
                 return
             }
-            state.waiting.append(Chunk(channel: channel, block: block))
+            state.waiting.append(OutputChunk(channel: channel, block: block))
             state.waitingBytes += block.count
             guard case .ring(let bound) = policy, isStuck else { return }
-            while state.waitingBytes > bound {
-                // From the front, and not more than must be.
-                var dropped = 0
-                let excess = state.waitingBytes - bound
-                let isThere = state.waiting.replaceFirst(where: { _ in true }) { oldest in
-                    dropped = min(oldest.block.count, excess)
-                    let rest = oldest.block.count - dropped
-                    return rest > 0 ? Chunk(channel: oldest.channel, block: oldest.block.suffix(rest)) : nil
-                }
-                guard isThere else { break }
+            while state.waitingBytes > bound,
+                let dropped = state.waiting.dropFront(state.waitingBytes - bound)
+            {
                 state.waitingBytes -= dropped
                 state.droppedBytes += dropped
             }

@@ -108,12 +108,12 @@ final class ShellAttachment: OutputConsumer {
     private func pump(
         _ descriptors: (input: Int32, output: Int32, error: Int32)
     ) -> Result<Int32, ClientError> {
-        var input: HostStream? =
-            descriptors.input == -1 ? nil : HostStream(descriptors.input, forWriting: false)
-        var output: HostStream? =
-            descriptors.output == -1 ? nil : HostStream(descriptors.output, forWriting: true)
-        var error: HostStream? =
-            descriptors.error == -1 ? nil : HostStream(descriptors.error, forWriting: true)
+        func open(_ fd: Int32, forWriting: Bool) -> HostStream? {
+            fd == -1 ? nil : HostStream(fd, forWriting: forWriting)
+        }
+        var input = open(descriptors.input, forWriting: false)
+        var output = open(descriptors.output, forWriting: true)
+        var error = open(descriptors.error, forWriting: true)
         while true {
             while let chunk = state.withLock({ $0.isStopped ? nil : $0.chunks.popFirst() }) {
                 switch chunk.channel {

@@ -126,7 +126,10 @@ package final class EventQueue: Sendable {
             return (true, reader)
         }
         // Nobody will take it, and more may wait for the room that it has.
-        guard isIn else { return record.credit?.giveBack() ?? () }
+        guard isIn else {
+            record.credit?.giveBack()
+            return
+        }
         if let reader { reader.wake(.done) } else { aos_shim_doorbell_add(bell, 1) }
         wakeSleepers()
     }
