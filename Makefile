@@ -100,20 +100,24 @@ build/examples/%: examples/c/%.c include/agentos.h | all
 test: setup all examples ## Run all tests
 	$(call run-tests,test,,$(FILTER_ARGUMENT))
 
+# $(call sanitize,NAME,FLAGS): the tests of FILTER at once or, without one, one target after the other. All targets at once, tests
+# wait for a thread so long here that their time limits end them.
+define sanitize
+$(if $(FILTER),$(call run-tests,$(1),$(2),$(FILTER_ARGUMENT)),$(foreach target,$(TEST_TARGETS),$(call \
+  run-tests,$(1)-$(target),$(2),'^$(target)\.')))
+endef
+
 # Tests ask for more memory than there is, and fork. The detector of lock orders fails a check of its own.
 .PHONY: tsan
 tsan: export TSAN_OPTIONS ?= allocator_may_return_null=1:die_after_fork=0:detect_deadlocks=0
 tsan: setup all examples ## Run tests under ThreadSanitizer (FILTER=regex)
-	$(call run-tests,tsan,--sanitize=thread --scratch-path .build-tsan,$(FILTER_ARGUMENT))
+	$(call sanitize,tsan,--sanitize=thread --scratch-path .build-tsan)
 
 # Without its leak check, which reports names that Swift Testing keeps: scripts/valgrind.sh looks for leaks.
-# One target after the other: all at once, tests wait for a thread so long here that their time limits end them.
-ASAN_FLAGS := --sanitize=address --scratch-path .build-asan
 .PHONY: asan
 asan: export ASAN_OPTIONS ?= detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8
 asan: setup all examples ## Run tests under AddressSanitizer (FILTER=regex)
-	$(if $(FILTER),$(call run-tests,asan,$(ASAN_FLAGS),$(FILTER_ARGUMENT)),$(foreach target,$(TEST_TARGETS),$(call \
-	  run-tests,asan-$(target),$(ASAN_FLAGS),'^$(target)\.')))
+	$(call sanitize,asan,--sanitize=address --scratch-path .build-asan)
 
 .PHONY: bench
 bench: all ## Run the benchmarks (BENCH_ARGS=)

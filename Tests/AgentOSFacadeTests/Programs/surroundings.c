@@ -30,6 +30,8 @@ static int check_threads(void) {
     size_t length = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[length] = 0;
+    /* One that ended between opening and reading has no mask any more. */
+    if (strstr(text, "State:\tX")) continue;
     EXPECT(sscanf(text, "Name: %63s", name) == 1);
     if (strncmp(name, "aos-", 4) != 0) {
       others++;
