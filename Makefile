@@ -146,6 +146,12 @@ generate: ## Write the wire types again from the schema
 	"$$(swift build $(SWIFT_BUILD_FLAGS) --show-bin-path)/bare-generator" \
 	  schema/agent-os-sidecar-v1.bare Sources/AgentOSWire/Generated
 
+.PHONY: order
+order: ## Write the list of functions that the linker lays side by side again
+	scripts/order-functions.sh
+# A build looks at the sources, and would not link again.
+	rm -f "$(RELEASE_BIN)/libagentos.so"
+
 .PHONY: format
 format: ## Format the Swift sources
 	$(SWIFT_FILES) | xargs -0 swift format format --in-place --parallel --configuration .swift-format
@@ -188,7 +194,7 @@ uninstall: ## Remove what `make install` with the same variables installed
 
 .PHONY: clean
 clean: ## Remove what was built; the installed sidecar stays
-	rm -rf build .build .build-tsan .build-asan .build-fuzz
+	rm -rf build .build .build-tsan .build-asan .build-fuzz .build-order
 
 .PHONY: version
 version: ## Print the version

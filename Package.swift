@@ -57,8 +57,10 @@ let releaseLinkerSettings: [LinkerSetting] = [
             "-Xlinker", "--icf=all",
             // Half a megabyte of relocations in 10 KB. glibc 2.36, and the library needs a later one anyway.
             "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs",
-            "-Xlinker", "-s",
-        ],
+            // What calls run through lies side by side: scripts/order-functions.sh says why, and writes the list.
+            "-Xlinker", "--symbol-ordering-file=\(root)/Sources/AgentOSFacade/Generated/functions.order",
+            "-Xlinker", "--no-warn-symbol-ordering",
+        ] + (environment["AGENTOS_KEEP_SYMBOLS"] == nil ? ["-Xlinker", "-s"] : []),
         .when(configuration: .release)
     )
 ]
@@ -104,7 +106,7 @@ let package = Package(
         .target(
             name: "AgentOSFacade",
             dependencies: ["AgentOSClient", "AgentOSSystem", "CAgentOS", "CFFI", "CAgentOSShims"],
-            exclude: ["exports.map"],
+            exclude: ["exports.map", "Generated"],
             swiftSettings: librarySettings + smallSettings,
             linkerSettings: releaseLinkerSettings
         ),

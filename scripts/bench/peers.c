@@ -4,6 +4,7 @@
  * other clients of the same sidecar do the same list in the same order: scripts/bench-peers.sh runs them side by side.
  *
  *   peers bench [--file-guards on|off]
+ *   peers calls [--file-guards on|off]   without the handles and VMs that come first in the list
  *
  * AGENT_OS_SIDECAR_BIN names the sidecar, and TMPDIR an empty folder. All file items use one file of one VM, because
  * the sidecar looks through every file of the VM at each read. */
@@ -392,16 +393,18 @@ static void measure_exec(const struct target *target) {
 
 /* ---- All of it ---- */
 
-static void bench(const char *options) {
+static void bench(const char *options, int calls_only) {
   static unsigned char data[MAX_FILE];
   struct target target = {.options = options, .data = data};
   fill(data, sizeof data);
-  measure("handle create+describe+dispose", 1000, call_explicit_handle, &target);
-  measure("handle shared+describe+dispose", 1000, call_shared_handle, &target);
-  measure_fresh_vms(&target);
+  if (!calls_only) {
+    measure("handle create+describe+dispose", 1000, call_explicit_handle, &target);
+    measure("handle shared+describe+dispose", 1000, call_shared_handle, &target);
+    measure_fresh_vms(&target);
+  }
   target.sidecar = new_handle(&target);
   target.vm = new_vm(target.sidecar);
-  measure_warm_vms(&target);
+  if (!calls_only) measure_warm_vms(&target);
   for (size_t i = 0; i < 100; i++) call_exists(&target, i); /* Warm-up. */
   measure("exists", 2000, call_exists, &target);
   measure_files(&target, 0);
@@ -419,13 +422,14 @@ static void bench(const char *options) {
 int main(int argc, char **argv) {
   int guards_on = argc == 2 || (argc == 4 && strcmp(argv[3], "on") == 0);
   int guards_off = argc == 4 && strcmp(argv[3], "off") == 0;
-  if ((!guards_on && !guards_off) || strcmp(argv[1], "bench") != 0 ||
+  int calls_only = (guards_on || guards_off) && strcmp(argv[1], "calls") == 0;
+  if ((!guards_on && !guards_off) || (!calls_only && strcmp(argv[1], "bench") != 0) ||
       (argc == 4 && strcmp(argv[2], "--file-guards") != 0)) {
-    fputs("usage: peers bench [--file-guards on|off]\n", stderr);
+    fputs("usage: peers bench|calls [--file-guards on|off]\n", stderr);
     return 2;
   }
   if (aos_abi_check(AOS_ABI_MAJOR, AOS_ABI_MINOR) != AOS_OK) stop("agentos", "the library is older than the header");
   setvbuf(stdout, NULL, _IOLBF, 0); /* What was measured is kept, whatever follows. */
-  bench(guards_off ? "{\"fileGuards\":\"off\"}" : NULL);
+  bench(guards_off ? "{\"fileGuards\":\"off\"}" : NULL, calls_only);
   return 0;
 }
