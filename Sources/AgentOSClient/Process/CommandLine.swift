@@ -41,6 +41,17 @@ package struct CommandLine: Equatable, Sendable {
         }
     }
 
+    /// The arguments that are sent. The sidecar puts `cd DIRECTORY && ` in front of the text of a shell, which would bind
+    /// to its first command alone: the others would run in `/`, and all of them where there is no such directory.
+    var sentArguments: [String] {
+        guard command == "sh" || command == "bash", arguments.count > 1,
+            arguments[0] == "-c" || arguments[0] == "-lc"
+        else { return arguments }
+        var sent = arguments
+        sent[1] = ": || exit\n" + sent[1]
+        return sent
+    }
+
     /// The error of a start, with what to do where it is our own need for a shell that failed.
     func explaining(_ error: ClientError) -> ClientError {
         guard command == "sh", arguments.first == "-c", error.message.hasPrefix("command not found") else {

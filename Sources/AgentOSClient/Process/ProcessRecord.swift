@@ -20,6 +20,7 @@ package final class ProcessRecord: Sendable {
         var input: InputMeter = InputMeter()
         /// The signal that this client sent last.
         var killedBy: String?
+        var isPursued = false
         var isTimedOut = false
         var startError: ClientError?
         var endTime: UInt64?
@@ -80,6 +81,22 @@ package final class ProcessRecord: Sendable {
     func timeIsOver() { state.withLock { $0.isTimedOut = true } }
 
     func wasSent(signal: String) { state.withLock { $0.killedBy = signal } }
+
+    /// True once: somebody sees to its end from now on.
+    func beginPursuit() -> Bool {
+        state.withLock { state in
+            defer { state.isPursued = true }
+            return !state.isPursued
+        }
+    }
+
+    /// The sidecar has told its end. One that was only given up may still run.
+    var isOver: Bool {
+        switch end.value {
+        case .exited, .endedWithVM: true
+        case .failed, nil: false
+        }
+    }
 
     func started(_ result: Result<Void, ClientError>) {
         if case .failure(let error) = result {

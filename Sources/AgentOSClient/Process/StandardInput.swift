@@ -2,7 +2,7 @@
 internal import AgentOSSystem
 internal import AgentOSWire
 
-/// Writing to, closing and signalling processes.
+/// Writing to processes, and the end of their input.
 enum StandardInput {
     /// Bytes of one write that always fit: the sidecar counts 2 to 4 for each (process.md 6.2).
     static let maximumWrite: Int = 245_760
@@ -91,41 +91,8 @@ extension VM {
         }
     }
 
-    /// A signal, past the writes that wait. SIGKILL is repeated until the process has ended (hazard X7).
-    package func kill(_ process: ProcessRecord, signal name: String) throws(ClientError) -> Steps<Void> {
-        let signal = try GuestSignal(name)
-        try check()
-        guard !process.hasEnded else { return .done(()) }
-        return afterStart(process).then { [self] in
-            killRequest(process.processID, signal).recover { error throws(ClientError) in
-                guard Self.isGone(error) else { throw error }
-                return .done(())
-            }
-        }.map { [self] in
-            process.wasSent(signal: signal.text)
-            if signal == .kill { repeatKill(process, left: 4) }
-        }.recover { error throws(ClientError) in
-            guard error.kind == .processNotFound else { throw error }
-            return .done(())
-        }.during("kill")
-    }
-
-    private func repeatKill(_ process: ProcessRecord, left: Int) {
-        guard left > 0 else { return }
-        let pause = Steps<ProcessEnd>.wait(
-            for: process.end,
-            atMost: 1_000_000_000,
-            timeout: ClientError(.timeout, "")
-        )
-        pause.run(StepRun()) { [self] result in
-            guard case .failure = result, !process.hasEnded, connection.isUsable else { return }
-            killRequest(process.processID, .kill).run(StepRun()) { _ in }
-            repeatKill(process, left: left - 1)
-        }
-    }
-
     /// What is asked before the start is done right after it.
-    private func afterStart(_ process: ProcessRecord) -> Steps<Void> {
+    func afterStart(_ process: ProcessRecord) -> Steps<Void> {
         Steps<Result<Void, ClientError>>.wait(for: process.started).map { result throws(ClientError) in
             try result.get()
         }

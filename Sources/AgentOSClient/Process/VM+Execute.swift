@@ -87,7 +87,7 @@ extension VM {
             let request = ExecuteRequest(
                 processId: process.processID,
                 command: process.command.command,
-                args: process.command.arguments,
+                args: process.command.sentArguments,
                 env: WireMap(options.environment.map { (key: $0.name, value: $0.value) }),
                 cwd: options.directory,
                 wasmPermissionTier: options.tier
@@ -141,31 +141,6 @@ extension VM {
                 guard isTimeout else { throw error }
                 return (end, true)
             }.recover { vain throws(ClientError) in throw isTimeout ? vain : error }
-        }
-    }
-
-    /// SIGKILL, again each second: one that comes at the very start of a program is lost (hazard X7).
-    func killUntilEnd(_ process: ProcessRecord, grace: UInt64) -> Steps<ProcessEnd> {
-        let second: UInt64 = 1_000_000_000
-        let deadline = MonotonicTime.now.adding(grace)
-        return .loop(()) { [self] _ in
-            process.wasSent(signal: "SIGKILL")
-            killRequest(process.processID, .kill).run(StepRun()) { _ in }
-            return Steps<ProcessEnd>.wait(
-                for: process.end,
-                atMost: max(min(second, deadline.since(.now)), 1),
-                timeout: ClientError(.timeout, "")
-            ).map { .done($0) }.recover { [self] error throws(ClientError) in
-                guard error.kind == .timeout, error.message.isEmpty else { throw error }
-                guard deadline <= .now else { return .done(.again(())) }
-                let error = ClientError(
-                    .timeout,
-                    "the process did not end within \(grace / 1_000_000) ms after SIGKILL"
-                )
-                record.remove(process)
-                process.lost(error)
-                throw error
-            }
         }
     }
 }
