@@ -23,6 +23,7 @@ package final class SidecarObject: Sendable {
     /// Names the sidecar to the check whether a call would wait for itself.
     let serial: UInt64 = SidecarObject.counter.add(1, ordering: .relaxed).newValue
     let isShared: Bool
+    private let releasedFlag: Atomic<Bool> = Atomic(false)
 
     init(_ client: Sidecar, isShared: Bool) {
         self.client = client
@@ -45,9 +46,14 @@ package final class SidecarObject: Sendable {
         }
     }
 
-    /// The last reference of a host is gone.
+    /// No host can name it any more.
+    var isReleased: Bool { releasedFlag.load(ordering: .sequentiallyConsistent) }
+
+    /// The last reference of a host is gone. A pool's handle can be had again.
     func released() {
         guard !isShared else { return }
+        releasedFlag.store(true, ordering: .sequentiallyConsistent)
+        Operation.forgetUntaken(of: self)
         client.dispose.run(StepRun()) { _ in }
     }
 }

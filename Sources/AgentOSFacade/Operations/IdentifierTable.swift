@@ -66,13 +66,30 @@ final class IdentifierTable<Object: AnyObject & Sendable>: Sendable {
         guard let (slot, generation) = parts(id) else { return }
         // Dies outside the lock.
         _ = state.withLock { state -> Object? in
-            guard slot < state.slots.count, state.slots[slot].generation == generation,
-                let object = state.slots[slot].object
-            else { return nil }
-            state.slots[slot].object = nil
-            state.slots[slot].generation += 1
-            if state.slots[slot].generation < Self.generationLimit { state.free.append(slot) }
-            return object
+            guard slot < state.slots.count, state.slots[slot].generation == generation else { return nil }
+            return Self.clear(slot, &state)
         }
+    }
+
+    /// `condition` is asked without the lock of the table.
+    func removeAll(where condition: (Object) -> Bool) {
+        let entries = state.withLock { state in
+            state.slots.enumerated().compactMap { slot, entry in
+                entry.object.map { (slot: slot, generation: entry.generation, object: $0) }
+            }
+        }
+        let over = entries.filter { condition($0.object) }
+        state.withLock { state in
+            for entry in over where state.slots[entry.slot].generation == entry.generation {
+                _ = Self.clear(entry.slot, &state)
+            }
+        }
+    }
+
+    private static func clear(_ slot: Int, _ state: inout State) -> Object? {
+        guard let object = state.slots[slot].object.take() else { return nil }
+        state.slots[slot].generation += 1
+        if state.slots[slot].generation < generationLimit { state.free.append(slot) }
+        return object
     }
 }

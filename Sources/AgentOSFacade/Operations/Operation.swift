@@ -160,7 +160,8 @@ final class Operation: Sendable {
         if record.isLast {
             outcome.timer?.cancel()
             outcome.atEnd?()
-            if case .wait = delivery {} else { Identifiers.current.operations.remove(id) }
+            // Without its handle nobody can take it.
+            if case .wait = delivery, !sidecar.isReleased {} else { Identifiers.current.operations.remove(id) }
         }
         switch delivery {
         case .wait: for word in outcome.waiters { wake(word) }
@@ -213,6 +214,13 @@ final class Operation: Sendable {
             for word in waiters { wake(word) }
         }
         return record
+    }
+
+    /// Events that nobody can take any more, and with them what they keep: the connection of a sidecar.
+    static func forgetUntaken(of sidecar: SidecarObject) {
+        Identifiers.current.operations.removeAll { operation in
+            operation.sidecar === sidecar && operation.state.withLock { $0.isComplete }
+        }
     }
 
     /// Whether there is an event. Throws when somebody else has taken the last one.
