@@ -46,7 +46,11 @@ extension VM {
             return try change(text, false)
         }
         return resolveForChange(path).then { [self] place throws(ClientError) in
-            guard case .directory = place.kind else { return try change(place.path, false) }
+            guard case .directory = place.kind else {
+                return refuseSpecialFile(place.path, verb).then { () throws(ClientError) in
+                    try change(place.path, false)
+                }
+            }
             try refuseLowerAttribute(place.path, verb)
             return try change(place.path, true)
         }
@@ -72,7 +76,9 @@ extension VM {
             return resolveForChange(path).then { [self] place throws(ClientError) in
                 // Even refused by the sidecar it would empty the listing of a lower directory.
                 if case .directory = place.kind { throw Self.isDirectory(path) }
-                return truncateRequest(place.path, length)
+                return refuseSpecialFile(place.path, "truncate").then { [self] in
+                    truncateRequest(place.path, length)
+                }
             }
         }
     }

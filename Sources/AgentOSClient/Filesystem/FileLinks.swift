@@ -52,7 +52,7 @@ extension VM {
             if path.isRoot { throw ClientError.guest("EEXIST", "file already exists, symlink '/'") }
             guard guardsFiles else { return symlinkRequest(try unresolved(path), text: text) }
             return resolveParent(path, makingIt: true).then { [self] place in
-                refuseDevice(place).then { [self] in
+                refuseExisting(place, "symlink").then { [self] in
                     let folder = GuestPath.split(place).parent
                     return symlinkRequest(
                         place,
@@ -80,9 +80,17 @@ extension VM {
                     )
                 }
                 return resolveParent(new, makingIt: true).then { [self] place in
-                    refuseDevice(place).then { [self] in linkRequest(real.path, newPath: place) }
+                    refuseExisting(place, "link").then { [self] in linkRequest(real.path, newPath: place) }
                 }
             }
+        }
+    }
+
+    /// The sidecar itself sees only what was changed since the VM was made: what a lower layer has it would replace.
+    private func refuseExisting(_ place: String, _ verb: String) -> Steps<Void> {
+        refuseDevice(place).then { [self] in kind(of: place) }.map { kind throws(ClientError) in
+            if case .missing = kind { return }
+            throw ClientError.guest("EEXIST", "file already exists, \(verb) '\(place)'", kind: .kernel)
         }
     }
 

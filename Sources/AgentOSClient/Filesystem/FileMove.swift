@@ -131,6 +131,7 @@ extension VM {
     private func copyFile(_ from: String, _ to: String) -> Steps<Void> {
         statRequest(from).then { [self] stat throws(ClientError) in
             let path = try GuestPath(from)
+            try Self.checkType(stat, from, "move")
             try checkReadable(stat.size, path)
             return readFileRequest(from, given: from)
         }.then { [self] block throws(ClientError) in

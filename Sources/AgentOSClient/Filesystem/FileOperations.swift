@@ -25,6 +25,7 @@ extension VM {
                     return readFileRequest(real, given: given)
                 }
                 return statRequest(real).then { [self] stat throws(ClientError) in
+                    try Self.checkType(stat, real, "read")
                     if !stat.isDirectory { try checkReadable(stat.size, path) }
                     return readFileRequest(real, given: given)
                 }
@@ -69,7 +70,7 @@ extension VM {
             try checkWritable(content.encoded, path)
             guard guardsFiles else { return writeFileRequest(try unresolved(path), content.encoded) }
             let write = resolveForWriting(path).then { [self] real in
-                writeFileRequest(real, content.encoded)
+                refuseSpecialFile(real, "write").then { [self] in writeFileRequest(real, content.encoded) }
             }
             guard record.hasProcesses else { return write }
             return write.recover { [self] error throws(ClientError) in

@@ -159,7 +159,19 @@ extension VM {
                 return replaceByEmptyFile(path).then { [self] in removeFileRequest(path) }
             }
         }
-        return replaceByEmptyFile(path).then { [self] in removeEntry(path) }
+        // What was replaced could not be brought back where nothing may be removed.
+        return checkMayRemove(beside: path).then { [self] in replaceByEmptyFile(path) }.then { [self] in
+            removeEntry(path)
+        }
+    }
+
+    /// Fails where a policy forbids to remove anything in that directory, which is asked by what is not there.
+    func checkMayRemove(beside path: String) -> Steps<Void> {
+        removeFileRequest(TemporaryName.beside(path, "unlink")).recover { error throws(ClientError) in
+            if error.detail.errno == "ENOENT" { return .done(()) }
+            guard error.detail.errno == "EACCES" else { throw error }
+            throw ClientError.guest("EACCES", "permission denied, rm '\(path)'", kind: .kernel)
+        }
     }
 
     private func replaceByEmptyFile(_ path: String) -> Steps<Void> {

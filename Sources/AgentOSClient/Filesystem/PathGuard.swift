@@ -63,14 +63,29 @@ extension VM {
 
     /// `realpath`, and where that finds nothing once more through the parent: the sidecar does not follow a
     /// link of a lower layer to what only the upper one has.
-    private func follow(_ path: String) -> Steps<String> {
+    private func follow(_ path: String, hops: Int = 0) -> Steps<String> {
         realPathRequest(path).recover { [self] error throws(ClientError) in
+            guard error.detail.errno == "ENOENT", path != "/", hops < Self.maximumHops else { throw error }
             let (parent, name) = GuestPath.split(path)
-            guard error.detail.errno == "ENOENT", parent != "/" else { throw error }
-            return follow(parent).recover { _ in .fail(error) }.then { [self] real in
-                real == parent
-                    ? .fail(error) : realPathRequest(GuestPath.join(real, name)).recover { _ in .fail(error) }
+            let folder = parent == "/" ? .done("/") : follow(parent, hops: hops + 1).recover { _ in .fail(error) }
+            return folder.then { [self] real in
+                let place = GuestPath.join(real, name)
+                let behind = real == parent ? .fail(error) : realPathRequest(place)
+                guard hasLowerLinks else { return behind.recover { _ in .fail(error) } }
+                return behind.recover { [self] _ in
+                    readLinkRequest(place).then { [self] text in
+                        follow(Self.target(of: text, in: real), hops: hops + 1)
+                    }
+                }.recover { _ in .fail(error) }
             }
+        }
+    }
+
+    /// Whether a lower of the caller's has links. The base layer's own lead to what it has.
+    private var hasLowerLinks: Bool {
+        configuration.rootFilesystem.lowers.contains { lower in
+            guard case .snapshot(let snapshot) = lower else { return false }
+            return snapshot.entries.contains { $0.kind == .symlink }
         }
     }
 
@@ -166,27 +181,36 @@ extension VM {
     /// A directory without links: what of it exists, and then each path that does not exist yet, itself the last.
     private func resolveDirectory(_ folder: String, of given: String) -> Steps<[String]> {
         .loop((folder: folder, rest: [String](), turns: 0)) { [self] state in
-            if state.folder == "/" { return .done(.done(Self.joined("/", state.rest))) }
-            return realPathRequest(state.folder).then { [self] real in
+            let existing = state.folder == "/" ? .done("/") : realPathRequest(state.folder)
+            return existing.then { [self] real in
                 guard let first = state.rest.last else {
                     return checkDevice(real, given).map { .done([real]) }
                 }
-                // The first missing component may be a link to nothing, which no directory can be made of.
-                return readLinkRequest(GuestPath.join(real, first)).then { _ throws(ClientError) in
-                    throw ClientError.guest("ENOENT", "no such file: \(given)", kind: .kernel)
+                // The first missing component may be a link: of a lower layer, which the sidecar does not follow to
+                // what only the upper one has, or one to nothing, which no directory can be made of.
+                return readLinkRequest(GuestPath.join(real, first)).then { [self] text throws(ClientError) in
+                    let missing = ClientError.guest("ENOENT", "no such file: \(given)", kind: .kernel)
+                    guard state.turns < Self.maximumHops else { throw missing }
+                    return realPathRequest(Self.target(of: text, in: real)).map { target in
+                        let below = Self.joined(target, Array(state.rest.dropLast()))
+                        return .again((below.last ?? target, [], state.turns + 1))
+                    }.recover { _ in .fail(missing) }
                 }.recover { [self] error throws(ClientError) in
                     guard error.kind == .kernel, error.detail.code != nil else { throw error }
                     switch error.detail.errno {
                     case "ENOENT":
                         return checkDevice(real, given).map { .done(Self.joined(real, state.rest)) }
-                    // It has come into being between two questions: from the start again.
+                    // It is there: it has come into being between two questions, or is seen only without the link that
+                    // led to its parent.
                     case "EINVAL" where state.turns < Self.maximumHops:
-                        return .done(.again((folder, [], state.turns + 1)))
+                        return .done(.again((Self.joined(real, state.rest).last ?? real, [], state.turns + 1)))
                     default: throw error
                     }
                 }
             }.recover { error throws(ClientError) in
-                guard error.detail.errno == "ENOENT", error.detail.code != nil else { throw error }
+                guard error.detail.errno == "ENOENT", error.detail.code != nil, state.folder != "/" else {
+                    throw error
+                }
                 let (parent, name) = GuestPath.split(state.folder)
                 return .done(.again((parent, state.rest + [name], state.turns)))
             }

@@ -62,6 +62,7 @@ private struct Download {
             let (folder, name) = GuestPath.split(hostPath)
             let directory = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
             meter.expect(entries: 1, bytes: nil)
+            try worker.wait(vm.inTurn(.beside, vm.refuseSpecialFile(real, "read")))
             try fetch([real]) { path in (directory, name, path) }
             if !missing.isEmpty {
                 throw ClientError.guest("ENOENT", "no such file: \(guestPath.given)", kind: .kernel)
@@ -175,8 +176,8 @@ private struct Download {
                 case .failure(let index, let text):
                     guard files.indices.contains(index) else { continue }
                     let error = VM.guestError(text, files[index])
-                    // Gone since it was listed.
-                    guard error.detail.errno == "ENOENT" else { throw error }
+                    // Gone since it was listed, or a pipe of the host.
+                    guard ["ENOENT", "ENXIO"].contains(error.detail.errno) else { throw error }
                     missing.append(files[index])
                 case .file(let header):
                     guard files.indices.contains(header.index) else {

@@ -35,6 +35,11 @@ enum GuestPrograms {
           put(length);
           put(text);
         }
+        // Opening a pipe or a socket of the host would stop the sidecar.
+        function file(stat) {
+          const type = stat.mode & 0o170000;
+          return type === 0o10000 || type === 0o140000 ? new Error('ENXIO: neither a file nor a directory') : stat;
+        }
         async function exactly(file, size, at) {
           const bytes = Buffer.alloc(size);
           for (let got = 0; got < size;) {
@@ -65,7 +70,7 @@ enum GuestPrograms {
           for (let i = 0; i < paths.length; i++) {
             if (i % AHEAD === 0) {
               const part = paths.slice(i, i + AHEAD);
-              const stats = await Promise.all(part.map((p) => P.stat(p).catch((e) => e)));
+              const stats = await Promise.all(part.map((p) => P.stat(p).then(file).catch((e) => e)));
               stats.forEach((s, k) => begun.set(i + k, { stat: s }));
               next = i;
             }

@@ -18,36 +18,58 @@ struct HostTree {
     /// What is neither file, directory nor link.
     private(set) var skipped: [String] = []
 
+    /// A directory under way, with those in it that are still to be entered: of a wide tree few are open at once.
+    private struct Folder {
+        let path: String
+        let handle: HostDirectory
+        var rest: [String]
+    }
+
     /// Goes through a directory; links are not entered. Nothing is sent for a tree that the VM could not take.
     init(_ root: String, exclude: Set<ByteKey>, _ worker: Worker) throws(ClientError) {
-        var folders: [(path: String, HostDirectory)] = [("", try Self.open(root))]
-        while let (path, folder) = folders.popLast() {
+        var folders = [try read("", try Self.open(root), root, exclude)]
+        while var folder = folders.popLast() {
             try worker.check()
-            for entry in try Self.list(folder, "\(root)/\(path)") where !exclude.contains(ByteKey(entry.name))
-            {
-                let place = path.isEmpty ? entry.name : "\(path)/\(entry.name)"
-                _ = try GuestPath(writable: "/" + place)
-                guard entry.kind != .other else {
-                    skipped.append(place)
-                    continue
-                }
-                var text: String?
-                if entry.kind == .link { text = try Self.text(folder, entry.name, "\(root)/\(place)") }
-                entries.append(
-                    Entry(
-                        path: place,
-                        kind: entry.kind,
-                        size: entry.size,
-                        mode: entry.mode,
-                        modified: entry.modified,
-                        text: text
-                    )
-                )
-                if entry.kind == .directory {
-                    folders.append((place, try Self.enter(folder, entry.name, "\(root)/\(place)")))
-                }
-            }
+            guard let name = folder.rest.popLast() else { continue }
+            folders.append(folder)
+            let path = Self.join(folder.path, name)
+            folders.append(try read(path, try Self.enter(folder.handle, name, "\(root)/\(path)"), root, exclude))
         }
+    }
+
+    private mutating func read(
+        _ path: String,
+        _ handle: HostDirectory,
+        _ root: String,
+        _ exclude: Set<ByteKey>
+    ) throws(ClientError) -> Folder {
+        var folder = Folder(path: path, handle: handle, rest: [])
+        for entry in try Self.list(handle, "\(root)/\(path)") where !exclude.contains(ByteKey(entry.name)) {
+            let place = Self.join(path, entry.name)
+            _ = try GuestPath(writable: "/" + place)
+            guard entry.kind != .other else {
+                skipped.append(place)
+                continue
+            }
+            var text: String?
+            if entry.kind == .link { text = try Self.text(handle, entry.name, "\(root)/\(place)") }
+            entries.append(
+                Entry(
+                    path: place,
+                    kind: entry.kind,
+                    size: entry.size,
+                    mode: entry.mode,
+                    modified: entry.modified,
+                    text: text
+                )
+            )
+            if entry.kind == .directory { folder.rest.append(entry.name) }
+        }
+        return folder
+    }
+
+    private static func join(_ folder: String, _ name: String) -> String {
+        folder.isEmpty ? name : "\(folder)/\(name)"
     }
 
     var bytes: UInt64 { entries.reduce(0) { $0 + ($1.kind == .file ? $1.size : 0) } }

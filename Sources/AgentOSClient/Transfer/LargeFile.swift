@@ -18,6 +18,7 @@ extension VM {
             if try worker.wait(inTurn(.beside, kind(of: real))).isDirectory {
                 throw .guest("EISDIR", "illegal operation on a directory, read '\(path)'", kind: .kernel)
             }
+            try worker.wait(inTurn(.beside, refuseSpecialFile(real, "read")))
             var stream = try FileStream(self, [real], worker)
             do throws(ClientError) {
                 guard let item = try stream.next() else {
@@ -95,6 +96,8 @@ extension VM {
             throw .guest("EISDIR", "illegal operation on a directory, open '\(path)'")
         }
         let target = try worker.wait(inTurn(.beside, placeOfLarge(given))).path
+        // The parts would stay.
+        try worker.wait(inTurn(.beside, checkMayRemove(beside: target)))
         let folder = GuestPath.join(GuestPath.split(target).parent, TemporaryName.next("parts"))
         let whole = GuestPath.join(folder, "whole")
         do throws(ClientError) {

@@ -15,7 +15,8 @@ extension VM {
         _ meter: ProgressMeter
     ) -> Steps<String> {
         Worker.steps("aos-transfer") { [self] worker throws(ClientError) in
-            try Upload(self, hostPath, guestPath, options, meter, worker).run()
+            var upload = try Upload(self, hostPath, guestPath, options, meter, worker)
+            return try upload.run()
         }.during("upload", path: hostPath)
     }
 }
@@ -29,6 +30,10 @@ private struct Upload {
     private let options: TransferOptions
     private let meter: ProgressMeter
     private let worker: Worker
+    /// What was sent: files may have changed since they were counted.
+    private var bytes: UInt64 = 0
+    /// Nothing was at the place, so that nothing there can be in the way.
+    private var isNew = false
 
     init(
         _ vm: VM,
@@ -49,14 +54,18 @@ private struct Upload {
         self.worker = worker
     }
 
-    func run() throws(ClientError) -> String {
+    mutating func run() throws(ClientError) -> String {
         guard HostFile.isDirectory(hostPath) else { return try single() }
         let tree = try HostTree(hostPath, exclude: options.exclude, worker)
         meter.expect(entries: tree.entries.count, bytes: Int(clamping: tree.bytes))
         let root = try HostTree.open(hostPath)
-        if guestPath != "/" { try worker.wait(vm.makeDirectory(guestPath, recursive: true)) }
+        if guestPath != "/" {
+            isNew = try !worker.wait(vm.exists(guestPath))
+            try worker.wait(vm.makeDirectory(guestPath, recursive: true))
+        }
         for entry in tree.entries where entry.kind == .directory {
-            try worker.wait(vm.makeDirectory(place(entry), recursive: true))
+            let clear = isNew ? .done(()) : vm.removeLinkIfAny(place(entry))
+            try worker.wait(clear.then { [vm, path = place(entry)] in vm.makeDirectory(path, recursive: true) })
             meter.add(entries: 1, path: entry.path)
         }
         try sendFiles(tree.entries.filter { $0.kind == .file }, from: root)
@@ -82,12 +91,12 @@ private struct Upload {
         return JSONWriter.text(
             .members([
                 "files": counts(.file), "directories": counts(.directory), "links": counts(.link),
-                "bytes": .number(tree.bytes), "skipped": .array(tree.skipped.map { .string($0) }),
+                "bytes": .number(bytes), "skipped": .array(tree.skipped.map { .string($0) }),
             ])
         )
     }
 
-    private func single() throws(ClientError) -> String {
+    private mutating func single() throws(ClientError) -> String {
         let (folder, name) = GuestPath.split(hostPath)
         let directory = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
         guard let found = directory.entry(name) else {
@@ -109,12 +118,12 @@ private struct Upload {
         return JSONWriter.text(
             .members([
                 "files": .number(1), "directories": .number(0), "links": .number(0),
-                "bytes": .number(found.size), "skipped": .array([]),
+                "bytes": .number(bytes), "skipped": .array([]),
             ])
         )
     }
 
-    private func sendFiles(_ files: [HostTree.Entry], from root: HostDirectory) throws(ClientError) {
+    private mutating func sendFiles(_ files: [HostTree.Entry], from root: HostDirectory) throws(ClientError) {
         var waits: [WorkerWait<Void>] = []
         for entry in files {
             let (folder, name) = try parent(of: entry, root)
@@ -136,7 +145,7 @@ private struct Upload {
     }
 
     /// Sends one file; nil where that is done already.
-    private func send(
+    private mutating func send(
         _ entry: HostTree.Entry,
         _ folder: HostDirectory,
         _ name: String,
@@ -154,26 +163,59 @@ private struct Upload {
             }
         }
         let attributes = options.attributes ? setAttributes(entry, path) : .done(())
-        if entry.size <= UInt64(vm.largestSingleWrite) {
-            let bytes = try read(0, Int(entry.size) + 1)
-            let content = bytes.withUnsafeBytes { FileBytes($0) }
-            if content.encoded.accountedSize <= vm.largestSingleWrite / 3 * 4 {
-                let steps = vm.writeFile(path, content).then { attributes }.map { [meter] in
-                    meter.add(entries: 1, bytes: bytes.count, path: entry.path)
+        // A single file goes where its path leads; in a tree a link has that path itself.
+        let clear = isNew || entry.path.isEmpty ? .done(()) : vm.removeLinkIfAny(path)
+        if let content = try wholeFile(entry.size, read) {
+            let encoded = content.withUnsafeBytes { FileBytes($0) }
+            if encoded.encoded.accountedSize <= vm.largestSingleWrite / 3 * 4 {
+                bytes += UInt64(content.count)
+                let steps = clear.then { [vm] in vm.writeFile(path, encoded) }.then { attributes }.map { [meter] in
+                    meter.add(entries: 1, bytes: content.count, path: entry.path)
                 }
                 return worker.begin(steps)
             }
         }
-        try vm.writeLarge(path, size: entry.size, worker, meter, read)
+        try worker.wait(clear)
+        let size = try endOfFile(from: folder.entry(name)?.size ?? entry.size, read)
+        try vm.writeLarge(path, size: size, worker, meter, read)
+        bytes += size
         try worker.wait(attributes)
         meter.add(entries: 1, path: entry.path)
         return nil
     }
 
+    private typealias Read = (_ offset: UInt64, _ count: Int) throws(ClientError) -> [UInt8]
+
+    /// All bytes up to the end of the file, which may not be where it was: it grows, or it is one of the kernel's, which
+    /// have no size. Nil where they do not fit one write.
+    private func wholeFile(_ size: UInt64, _ read: Read) throws(ClientError) -> [UInt8]? {
+        guard size <= UInt64(vm.largestSingleWrite) else { return nil }
+        var content: [UInt8] = []
+        var wanted = Int(size) + 1
+        while content.count <= vm.largestSingleWrite {
+            let piece = try read(UInt64(content.count), wanted)
+            content += piece
+            if piece.count < wanted { return content }
+            wanted = 65_536
+        }
+        return nil
+    }
+
+    /// Where a file ends that says `size`: files of the kernel say 0.
+    private func endOfFile(from size: UInt64, _ read: Read) throws(ClientError) -> UInt64 {
+        var end = size
+        guard end <= UInt64(vm.largestSingleWrite) else { return end }
+        while true {
+            let piece = try read(end, 1 << 20)
+            end += UInt64(piece.count)
+            if piece.count < 1 << 20 { return end }
+        }
+    }
+
     /// What a new file would not have by itself.
     private func setAttributes(_ entry: HostTree.Entry, _ path: String) -> Steps<Void> {
         let mode = vm.takable(entry.mode, isDirectory: false)
-        let modes: Steps<Void> = mode == 0o644 ? .done(()) : vm.changeMode(path, mode)
+        let modes: Steps<Void> = mode == 0o644 && isNew ? .done(()) : vm.changeMode(path, mode)
         return modes.then { [vm] in
             vm.changeTimes(path, accessed: entry.modified, modified: entry.modified)
         }
@@ -182,7 +224,7 @@ private struct Upload {
     private func setMode(_ entry: HostTree.Entry, usual: UInt32) throws(ClientError) {
         let mode = vm.takable(entry.mode, isDirectory: true)
         let path = place(entry)
-        guard mode != usual, !vm.isLowerDirectory(path) else { return }
+        guard mode != usual || !isNew, !vm.isLowerDirectory(path) else { return }
         try worker.wait(vm.changeMode(path, mode))
     }
 
@@ -200,6 +242,14 @@ private struct Upload {
 extension VM {
     /// Bytes that surely fit one frame, whatever they are.
     var largestSingleWrite: Int { max((connection.maximumFrameSize - 8192) / 4 * 3, 0) }
+
+    /// A link goes, and what it points to stays; anything else stays.
+    fileprivate func removeLinkIfAny(_ path: String) -> Steps<Void> {
+        readLink(path).map { _ in true }.recover { error throws(ClientError) in
+            guard ["ENOENT", "EINVAL", "ENOTDIR"].contains(error.detail.errno) else { throw error }
+            return .done(false)
+        }.then { [self] isLink in isLink ? removeOne(path, directory: false) : .done(()) }
+    }
 
     /// Permissions that the sidecar's own user can live with: where that is not root its own are kept.
     func takable(_ mode: UInt32, isDirectory: Bool) -> UInt32 {

@@ -34,6 +34,29 @@ struct RootFilesystem: Sendable {
         layers =
             try object.list("lowers") { (value, place) throws(ClientError) in try Self.layer(value, place) }
             ?? []
+        try checkTree(object.place("lowers"))
+    }
+
+    /// What is no directory holds nothing, in whichever layers the two are: the sidecar would end as it copies them.
+    private func checkTree(_ place: String) throws(ClientError) {
+        var kinds: [ByteKey: RootFilesystemEntryKind] = [:]
+        var paths: [String] = []
+        for case .entries(let entries) in layers {
+            for entry in entries where kinds[ByteKey(entry.path)] == nil {
+                kinds[ByteKey(entry.path)] = entry.kind
+                paths.append(entry.path)
+            }
+        }
+        for path in paths {
+            var folder = GuestPath.split(path).parent
+            while folder != "/" {
+                let isInBase = !disablesBase && BaseImage.others.contains(folder)
+                if kinds[ByteKey(folder)].map({ $0 != .directory }) ?? isInBase {
+                    throw .invalid("\(place): \(path) lies below \(folder), which is no directory")
+                }
+                folder = GuestPath.split(folder).parent
+            }
+        }
     }
 
     static func layer(_ value: JSONValue, _ place: String) throws(ClientError) -> Layer {

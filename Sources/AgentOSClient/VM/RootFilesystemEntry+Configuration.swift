@@ -70,8 +70,12 @@ extension RootFilesystemEntry {
         guard !checked.hasTrailingSlash else { throw .invalid("\(place): path ends with a slash") }
         // The sidecar's own snapshots have these two as links.
         let mayBeLink = kind == .symlink && (path == "/var/lock" || path == "/var/run")
-        if kind != .directory, !mayBeLink, path == "/" || BaseImage.isSkeleton(path) {
+        let holdsInstructions = BaseImage.instructionsPath.hasPrefix(path + "/")
+        if kind != .directory, !mayBeLink, path == "/" || BaseImage.isSkeleton(path) || holdsInstructions {
             throw .invalid("\(place): only a directory can be there")
+        }
+        if path.lies(atOrBelow: "/.agent-os-overlay") {
+            throw .invalid("\(place): the sidecar keeps its own records there")
         }
     }
 

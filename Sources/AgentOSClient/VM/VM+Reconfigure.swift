@@ -28,9 +28,11 @@ extension VM {
         }
         var request = configuration.configureRequest
         if !configuration.hasPermissions { request.permissions = nil }
-        return self.request(.configureVm(request)) { body in
-            if case .payload(.vmConfigured) = body { return () }
-            return nil
+        return refuseMountsOnFiles(configuration.mounts).then { [self, request] in
+            self.request(.configureVm(request)) { body in
+                if case .payload(.vmConfigured) = body { return () }
+                return nil
+            }
         }.then { [self] in
             mounts.withLock { $0 = configuration.mounts }
             // What the client wrote into a memory mount is back only with the next scan.
@@ -48,5 +50,25 @@ extension VM {
                 }
             }
         }.during("configure")
+    }
+
+    /// A new mount in the place of a file or a link would have the one and the other in the sidecar's own copy, which ends
+    /// it at the next change (hazard H17).
+    private func refuseMountsOnFiles(_ mounts: [Mount]) -> Steps<Void> {
+        guard guardsFiles else { return .done(()) }
+        let known = Set(self.mounts.withLock { $0 }.map { ByteKey($0.path) })
+        let new = mounts.map(\.path).filter { !known.contains(ByteKey($0)) }
+        return .forEach(new) { [self] path in
+            Steps<String>.begin { [self] () throws(ClientError) in try locate(GuestPath(path)) }.recover {
+                error throws(ClientError) in
+                guard ["ENOENT", "ENOTDIR"].contains(error.detail.errno) else { throw error }
+                return .done(path)
+            }.then { [self] in kind(of: $0) }.map { kind throws(ClientError) in
+                switch kind {
+                case .missing, .directory: return
+                case .file, .link: throw ClientError.guest("ENOTDIR", "not a directory, mount '\(path)'")
+                }
+            }
+        }
     }
 }
