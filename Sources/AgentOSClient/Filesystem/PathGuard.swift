@@ -94,6 +94,7 @@ extension VM {
         return readLinkRequest(path).map { _ in Kind.link }.recover { [self] error throws(ClientError) in
             switch error.detail.errno {
             case "ENOENT": return .done(.missing)
+            case "EACCES" where Self.leadsOutOfMount(error): return .done(.link)
             case "EINVAL":
                 return readDirRequest(path).map { .directory(names: $0) }.recover {
                     error throws(ClientError) in
@@ -104,6 +105,11 @@ extension VM {
             default: throw error
             }
         }
+    }
+
+    /// What the sidecar says of a link that leads out of a `host_dir`, whatever is asked of it.
+    static func leadsOutOfMount(_ error: ClientError) -> Bool {
+        error.detail.errno == "EACCES" && error.message.containsBytes(of: "path escapes host directory")
     }
 
     /// Where a path leads and what is there, for what changes it in place.

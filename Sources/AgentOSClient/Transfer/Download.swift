@@ -35,6 +35,8 @@ private struct Download {
     private let meter: ProgressMeter
     private let worker: Worker
     private var bytes: UInt64 = 0
+    private var saved = 0
+    private var links = 0
     private var missing: [String] = []
 
     init(
@@ -83,7 +85,13 @@ private struct Download {
             meter.add(entries: 1, path: below(entry.path))
         }
         for entry in entries where entry.kind == .symlink {
-            try link(entry.path, below(entry.path), root)
+            do throws(ClientError) { try link(entry.path, below(entry.path), root) } catch {
+                // Of a link out of the directory that is mounted the sidecar does not even tell the text.
+                guard VM.leadsOutOfMount(error) else { throw error }
+                missing.append(entry.path)
+                continue
+            }
+            links += 1
             meter.add(entries: 1, path: below(entry.path))
         }
         let files = entries.filter { $0.kind == .file }.map(\.path)
@@ -95,9 +103,9 @@ private struct Download {
             }
         }
         return summary(
-            files: files.count - missing.count,
+            files: saved,
             directories: entries.filter { $0.kind == .directory }.count,
-            links: entries.filter { $0.kind == .symlink }.count
+            links: links
         )
     }
 
@@ -229,5 +237,6 @@ private struct Download {
             throw ClientError(.invalidArgument, "\(shown) cannot be written")
         }
         bytes += header.size
+        saved += 1
     }
 }
