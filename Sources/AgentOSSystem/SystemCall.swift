@@ -74,6 +74,12 @@ package enum SystemCall {
 
     package static func isOpen(_ fd: Int32) -> Bool { fcntl(fd, F_GETFD) >= 0 }
 
+    /// Whether a descriptor was opened for reading, or for writing.
+    package static func isOpen(_ fd: Int32, forWriting: Bool) -> Bool {
+        let access = fcntl(fd, F_GETFL) & O_ACCMODE
+        return access == O_RDWR || access == (forWriting ? O_WRONLY : O_RDONLY)
+    }
+
     /// Waits until the first can be written, or the second can be read; says whether the first can. poll(2)
     package static func waitWritable(_ fd: Int32, or second: Int32) -> Bool {
         var descriptors = [

@@ -93,7 +93,9 @@ struct CallbackTests {
     func disposeEverywhere(deliver: UInt32, place: Place) throws {
         for round in 0..<25 {
             let queue = try HostQueue()
-            let text = JSONWriter.text(HostPeer.peer().options(["stopGraceMs": .integer(500)]))
+            let peer = HostPeer.peer()
+            defer { withExtendedLifetime(peer) {} }
+            let text = JSONWriter.text(peer.options(["stopGraceMs": .integer(500)]))
             var handle: OpaquePointer?
             try check { aos_sidecar_create(text, text.utf8.count, &handle, $0) }
             var vm: aos_id = 0

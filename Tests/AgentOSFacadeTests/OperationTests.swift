@@ -237,4 +237,26 @@ struct OperationTests {
         #expect(ends.withLock { $0 } == 240)
         #expect(wrong.withLock { $0 } == [])
     }
+
+    @Test(
+        "what was never taken goes with the last reference of its handle, and the sidecar's descriptors with it"
+    )
+    func neverTaken() throws {
+        let peer = HostPeer.peer()
+        let handle: OpaquePointer?
+        let ops: [aos_id]
+        do {
+            let sidecar = try peer.sidecar()
+            let vm = try sidecar.createVM()
+            // One is complete before the handle goes, one by its end.
+            ops = [try vm.exists("/a", nil), try vm.exists("/hang", nil)]
+            #expect(wait(sidecar, [ops[0]]) == (AOS_OK, 0))
+            handle = sidecar.handle
+        }
+        let folder = try #require(peer.starts.first?["tmpdir"]?.stringValue)
+        var event = aos_event()
+        event.struct_size = UInt32(MemoryLayout<aos_event>.size)
+        for op in ops { #expect(aos_op_take(handle, op, 0, &event) == AOS_E_STALE) }
+        #expect(try eventually { try !openDescriptors().values.contains { $0.contains(folder) } })
+    }
 }

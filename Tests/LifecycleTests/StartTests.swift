@@ -138,7 +138,9 @@ struct StartTests {
         let loud = ScriptedPeer(
             "[\(ScriptedPeer.on("authenticate", #"{"stderrFlood":10000000},{"default":true}"#))]"
         )
-        let quiet = JSONWriter.text(ScriptedPeer().options())
+        let peer = ScriptedPeer()
+        defer { withExtendedLifetime(peer) {} }
+        let quiet = JSONWriter.text(peer.options())
         let run = try ChildHost.run(["stderr-flood", quiet], options: loud.options())
         #expect(run.succeeded, "\(run)")
         // Those, what they are read with, and the second connection itself.

@@ -19,6 +19,32 @@ struct ShellAttachTests {
         )
     }
 
+    @Test("a descriptor that is open for the other direction is refused by its name")
+    func direction() throws {
+        let shell = try Self.peer().sidecar().createVM().openShell()
+        let pipe = try HostPipe()
+        let calls: [(HostError?, says: String)] = [
+            (
+                failure { _ = try shell.attach(input: pipe.writing) },
+                "in_fd: not open for reading: \(pipe.writing)"
+            ),
+            (
+                failure { _ = try shell.attach(output: pipe.reading) },
+                "out_fd: not open for writing: \(pipe.reading)"
+            ),
+            (
+                failure { _ = try shell.attach(error: pipe.reading) },
+                "err_fd: not open for writing: \(pipe.reading)"
+            ),
+        ]
+        for (error, text) in calls {
+            #expect(
+                error?.status == AOS_E_INVALID && error?.message.contains(text) == true,
+                "\(String(describing: error))"
+            )
+        }
+    }
+
     @Test("case 51: input goes in, both channels come out, what came before is given first")
     func attach() throws {
         let peer = Self.peer()

@@ -36,10 +36,15 @@ final class ShellAttachment: OutputConsumer {
         _ descriptors: (input: Int32, output: Int32, error: Int32)
     ) throws(ClientError) -> Prepared<Int32> {
         let object = try Identifiers.shell(id, of: sidecar)
-        for (fd, name) in [
-            (descriptors.input, "in_fd"), (descriptors.output, "out_fd"), (descriptors.error, "err_fd"),
-        ] where fd != -1 && !SystemCall.isOpen(fd) {
-            throw .invalid("\(name): not an open descriptor: \(fd)")
+        for (fd, name, isOutput) in [
+            (descriptors.input, "in_fd", false), (descriptors.output, "out_fd", true),
+            (descriptors.error, "err_fd", true),
+        ] where fd != -1 {
+            guard SystemCall.isOpen(fd) else { throw .invalid("\(name): not an open descriptor: \(fd)") }
+            // It would never be ready, and the call wait for that.
+            guard SystemCall.isOpen(fd, forWriting: isOutput) else {
+                throw .invalid("\(name): not open for \(isOutput ? "writing" : "reading"): \(fd)")
+            }
         }
         let options = try SubscriptionOptions(document: #"{"overflow":"keep"}"#)
         let steps = Steps<Int32>.begin { () throws(ClientError) in

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSHostTesting
+import AgentOSWire
+import CAgentOS
+import Testing
+
+@Suite("What stands in a lower layer, on the real sidecar (H4, H5, H8)", .enabled(if: RealSidecar.isThere))
+struct LowerLinkTests {
+    private func link(_ path: String, _ target: String) -> String {
+        "{\"path\":\"\(path)\",\"type\":\"symlink\",\"target\":\"\(target)\"}"
+    }
+
+    private func file(_ path: String) -> String {
+        "{\"path\":\"\(path)\",\"type\":\"file\",\"content\":\"lower\",\"encoding\":\"utf8\"}"
+    }
+
+    @Test(
+        "a link to a directory that the lower does not have is followed by all calls",
+        arguments: ["/ws", "/opt/ws"],
+        ["/tmp", "tmp", "/srv", "/opt/new"]
+    )
+    func followed(_ path: String, _ target: String) throws {
+        let text = path == "/ws" || target.hasPrefix("/") ? target : "../\(target)"
+        let folder = target.hasPrefix("/") ? target : "/\(target)"
+        let vm = try realVM(try Lower.root(Lower.export(link(path, text))))
+        defer { finish(vm) }
+        try vm.makeDirectory(folder, recursive: true)
+        try vm.write("\(path)/k", "1")
+        try vm.makeDirectory("\(path)/d")
+        try vm.write("\(path)/d/below", "2")
+        #expect(try vm.readText("\(folder)/k") == "1" && vm.readText("\(folder)/d/below") == "2")
+        #expect(try vm.readText("\(path)/k") == "1" && vm.exists("\(path)/d/below"))
+        #expect(try vm.exists("\(path)/none") == false)
+        #expect(try vm.readLink(path) == text)
+        // The end of a program is when the sidecar compares its copy.
+        #expect(try vm.script("console.log(1)").code == 0)
+        #expect(try vm.readText("\(folder)/k") == "1")
+    }
+
+    @Test("a link to nothing takes no file below it")
+    func dangling() throws {
+        let vm = try realVM(try Lower.root(Lower.export(link("/ws", "/nowhere"))))
+        defer { finish(vm) }
+        expect(failure { try vm.write("/ws/k", "1") }, AOS_E_REMOTE, errno: "ENOENT")
+        expect(failure { try vm.makeDirectory("/ws/k") }, AOS_E_REMOTE, errno: "ENOENT")
+        #expect(try vm.exists("/nowhere") == false)
+        #expect(try vm.script("console.log(1)").code == 0)
+    }
+
+    @Test("neither a link nor a second name replaces what a layer has")
+    func notReplaced() throws {
+        let vm = try realVM(try Lower.root(Lower.export("\(file("/l/a")),\(file("/l/d/b"))")))
+        defer { finish(vm) }
+        try vm.write("/w/f", "mine")
+        for path in ["/tmp", "/usr/bin", "/home/user", "/etc/hostname", "/l/a", "/l/d", "/w/f", "/w"] {
+            expect(failure { try vm.symlink("x", at: path) }, AOS_E_REMOTE, errno: "EEXIST", says: path)
+            expect(failure { try vm.link("/w/f", to: path) }, AOS_E_REMOTE, errno: "EEXIST", says: path)
+        }
+        #expect(try vm.readText("/etc/hostname") == "agent-os\n" && vm.readText("/l/d/b") == "lower")
+        try vm.symlink("f", at: "/w/l")
+        try vm.link("/w/f", to: "/l/new")
+        #expect(try vm.readText("/w/l") == "mine" && vm.readText("/l/new") == "mine")
+        #expect(try vm.script("console.log(1)").code == 0)
+    }
+
+    @Test("entries that exclude each other, or that the sidecar has for itself, are refused by their paths")
+    func conflicts() throws {
+        let lowers: [([String], says: String)] = [
+            (["\(file("/a")),\(file("/a/b"))"], "/a/b lies below /a, which is no directory"),
+            ([file("/a"), file("/a/b/c")], "/a/b/c lies below /a, which is no directory"),
+            ([file("/a/b"), file("/a")], "/a/b lies below /a, which is no directory"),
+            (["\(link("/l", "/tmp")),\(file("/l/b"))"], "/l/b lies below /l, which is no directory"),
+            ([file("/etc/passwd/x")], "/etc/passwd/x lies below /etc/passwd, which is no directory"),
+            ([file("/etc/agentos")], "entry /etc/agentos: only a directory can be there"),
+            ([file("/.agent-os-overlay/whiteouts/x")], "the sidecar keeps its own records there"),
+        ]
+        let sidecar = try RealSidecar.sidecar()
+        let other = try sidecar.createVM()
+        for (entries, text) in lowers {
+            let list = entries.map { Lower.export($0) }.joined(separator: ",")
+            let config = try json("{\"rootFilesystem\":{\"lowers\":[\(list)]}}")
+            expect(failure { _ = try sidecar.createVM(config) }, AOS_E_INVALID, says: text)
+        }
+        #expect(other.isAlive)
+        let vm = try sidecar.createVM(try Lower.root(Lower.export(file("/a/b")), Lower.export(file("/a/c"))))
+        #expect(try vm.list("/a").sorted() == ["b", "c"])
+    }
+}
