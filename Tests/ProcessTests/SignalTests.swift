@@ -101,7 +101,7 @@ struct SignalTests {
         #expect(failure { try process.kill("TERM") }?.status == AOS_E_DISPOSED)
     }
 
-    @Test("a lost SIGKILL is sent again each second, five times at most (X7)")
+    @Test("a lost SIGKILL is sent again each second until the end (X7)")
     func repeatedKill() throws {
         let second = S.barePeer(
             S.on("execute", S.answer),
@@ -118,11 +118,13 @@ struct SignalTests {
         let never = S.barePeer(S.on("execute", S.answer), S.on("close_stdin", S.answer, S.exit(1)))
         let stubborn = try never.sidecar().createVM().spawn(["x"])
         try stubborn.kill("9")
-        #expect(never.wait { $0.signals.count == 5 })
-        poll(nil, 0, 1500)
-        #expect(never.signals == [String](repeating: "SIGKILL", count: 5))
+        // A program that waits for its turn may do so for long.
+        #expect(never.wait { $0.signals.count == 7 })
         try stubborn.closeInput()
         _ = try stubborn.finish()
+        let count = never.signals.count
+        poll(nil, 0, 1500)
+        #expect(never.signals.count == count, "and not beyond it")
     }
 
     @Test("the SIGKILL of a timeout and of a cancel is sent again after a second too (X7)")

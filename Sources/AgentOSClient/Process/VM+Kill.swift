@@ -4,8 +4,8 @@ internal import AgentOSWire
 
 /// Signals, and ends that are certain.
 extension VM {
-    /// Between two SIGKILLs: less than a program needs to come up, so that one that waited is hit as it begins.
-    private static let killPeriod: UInt64 = 250_000_000
+    /// Between two SIGKILLs (process.md 8.5, which gives up after five; a program that waits for others may do so longer).
+    private static let killPeriod: UInt64 = 1_000_000_000
 
     /// A signal, past the writes that wait. SIGKILL is repeated until the process has ended (hazard X7).
     package func kill(_ process: ProcessRecord, signal name: String) throws(ClientError) -> Steps<Void> {
@@ -63,8 +63,12 @@ extension VM {
         let pause =
             process.hasEnded
             ? .pause(Self.killPeriod)
-            : Steps<ProcessEnd>.wait(for: process.end, atMost: Self.killPeriod, timeout: ClientError(.timeout, ""))
-                .map { _ in }.recover { _ in .done(()) }
+            : Steps<ProcessEnd>.wait(
+                for: process.end,
+                atMost: Self.killPeriod,
+                timeout: ClientError(.timeout, "")
+            )
+            .map { _ in }.recover { _ in .done(()) }
         pause.run(StepRun()) { [self] _ in
             if connection.isUsable, !process.isOver { strike(process) }
         }
