@@ -67,7 +67,8 @@ extension VM {
         realPathRequest(path).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT", path != "/", hops < Self.maximumHops else { throw error }
             let (parent, name) = GuestPath.split(path)
-            let folder = parent == "/" ? .done("/") : follow(parent, hops: hops + 1).recover { _ in .fail(error) }
+            let folder =
+                parent == "/" ? .done("/") : follow(parent, hops: hops + 1).recover { _ in .fail(error) }
             return folder.then { [self] real in
                 let place = GuestPath.join(real, name)
                 let behind = real == parent ? .fail(error) : realPathRequest(place)
@@ -209,7 +210,9 @@ extension VM {
                     // It is there: it has come into being between two questions, or is seen only without the link that
                     // led to its parent.
                     case "EINVAL" where state.turns < Self.maximumHops:
-                        return .done(.again((Self.joined(real, state.rest).last ?? real, [], state.turns + 1)))
+                        return .done(
+                            .again((Self.joined(real, state.rest).last ?? real, [], state.turns + 1))
+                        )
                     default: throw error
                     }
                 }

@@ -54,7 +54,7 @@ extension VM {
             findListener(query).then { [self] found in
                 if let found { return .done(.done(JSONWriter.text(json(found)))) }
                 if let process, process.hasEnded {
-                    let text = "the process ended before it listened: \(process.processID)"
+                    let text = "the process ended before it listened: \(process.hostID)"
                     return .fail(ClientError(.processNotFound, text))
                 }
                 // The end of a shutdown must find nobody who sleeps till the next look.

@@ -39,7 +39,7 @@ extension VM {
     /// Forgets a process that has ended.
     package func release(_ process: ProcessRecord) throws(ClientError) {
         guard processes.release(process) else {
-            throw .invalid("process: it still runs: \(process.processID)")
+            throw .invalid("process: it still runs: \(process.hostID)")
         }
     }
 

@@ -33,7 +33,9 @@ struct HostTree {
             guard let name = folder.rest.popLast() else { continue }
             folders.append(folder)
             let path = Self.join(folder.path, name)
-            folders.append(try read(path, try Self.enter(folder.handle, name, "\(root)/\(path)"), root, exclude))
+            folders.append(
+                try read(path, try Self.enter(folder.handle, name, "\(root)/\(path)"), root, exclude)
+            )
         }
     }
 

@@ -65,7 +65,9 @@ private struct Upload {
         }
         for entry in tree.entries where entry.kind == .directory {
             let clear = isNew ? .done(()) : vm.removeLinkIfAny(place(entry))
-            try worker.wait(clear.then { [vm, path = place(entry)] in vm.makeDirectory(path, recursive: true) })
+            try worker.wait(
+                clear.then { [vm, path = place(entry)] in vm.makeDirectory(path, recursive: true) }
+            )
             meter.add(entries: 1, path: entry.path)
         }
         try sendFiles(tree.entries.filter { $0.kind == .file }, from: root)
@@ -169,7 +171,8 @@ private struct Upload {
             let encoded = content.withUnsafeBytes { FileBytes($0) }
             if encoded.encoded.accountedSize <= vm.largestSingleWrite / 3 * 4 {
                 bytes += UInt64(content.count)
-                let steps = clear.then { [vm] in vm.writeFile(path, encoded) }.then { attributes }.map { [meter] in
+                let steps = clear.then { [vm] in vm.writeFile(path, encoded) }.then { attributes }.map {
+                    [meter] in
                     meter.add(entries: 1, bytes: content.count, path: entry.path)
                 }
                 return worker.begin(steps)

@@ -161,7 +161,10 @@ final class Operation: Sendable {
             outcome.timer?.cancel()
             outcome.atEnd?()
             // Without its handle nobody can take it.
-            if case .wait = delivery, !sidecar.isReleased {} else { Identifiers.current.operations.remove(id) }
+            if case .wait = delivery, !sidecar.isReleased {
+            } else {
+                Identifiers.current.operations.remove(id)
+            }
         }
         switch delivery {
         case .wait: for word in outcome.waiters { wake(word) }
