@@ -54,8 +54,10 @@ extension VM {
 
     private func strike(_ process: ProcessRecord) {
         killRequest(process.processID, .kill).run(StepRun()) { [self] result in
-            // A refusal: it is gone, or its VM is, or the sidecar.
-            if case .success = result { waitAndStrike(process) }
+            switch result {
+            case .failure(let error) where error.kind != .timeout: break  // It is gone, or its VM is, or the sidecar.
+            case .success, .failure: waitAndStrike(process)
+            }
         }
     }
 

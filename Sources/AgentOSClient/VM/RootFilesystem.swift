@@ -37,7 +37,8 @@ struct RootFilesystem: Sendable {
         try checkTree(object.place("lowers"))
     }
 
-    /// What is no directory holds nothing, in whichever layers the two are: the sidecar would end as it copies them.
+    /// What is no directory holds nothing, in whichever of the caller's lowers the two are: the sidecar would end as it
+    /// copies them. What the base has there is hidden.
     private func checkTree(_ place: String) throws(ClientError) {
         var kinds: [ByteKey: RootFilesystemEntryKind] = [:]
         var paths: [String] = []
@@ -50,8 +51,7 @@ struct RootFilesystem: Sendable {
         for path in paths {
             var folder = GuestPath.split(path).parent
             while folder != "/" {
-                let isInBase = !disablesBase && BaseImage.others.contains(folder)
-                if kinds[ByteKey(folder)].map({ $0 != .directory }) ?? isInBase {
+                if let kind = kinds[ByteKey(folder)], kind != .directory {
                     throw .invalid("\(place): \(path) lies below \(folder), which is no directory")
                 }
                 folder = GuestPath.split(folder).parent
