@@ -54,10 +54,9 @@ extension VM {
 
     private func strike(_ process: ProcessRecord) {
         killRequest(process.processID, .kill).run(StepRun()) { [self] result in
-            switch result {
-            case .failure(let error) where error.kind != .timeout: break  // It is gone, or its VM is, or the sidecar.
-            case .success, .failure: waitAndStrike(process)
-            }
+            // Another refusal says that it is gone, or its VM is, or the sidecar.
+            if case .failure(let error) = result, error.kind != .timeout { return }
+            waitAndStrike(process)
         }
     }
 
