@@ -56,6 +56,9 @@ struct ProgramTests {
     @Test("user_data is not touched behind drop, under a storm from eight threads")
     func userData() throws { try run("user_data_page") }
 
+    @Test("a ring of 1 MiB needs no more memory than that, whatever the program prints")
+    func ringMemory() throws { try run("ring_memory") }
+
     @Test("200 times loaded, used, disposed and unloaded")
     func reload() throws { try run("reload", linked: false) { _ in [Self.library] } }
 
