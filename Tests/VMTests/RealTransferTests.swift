@@ -8,12 +8,6 @@ import Testing
 
 @Suite("Trees and large files between host and VM, on the real sidecar", .enabled(if: RealSidecar.isThere))
 struct RealTransferTests {
-    /// Runs a shell command of the host in a folder.
-    private func host(_ folder: String, _ command: String) throws {
-        let run = try ChildRun.run("/bin/sh", ["-ec", "cd '\(folder)' && \(command)"])
-        #expect(run.end == .exited(0), "\(run.errorText)")
-    }
-
     @Test("a tree with all that a tree has comes back as it was, over what is there")
     func roundTrip() throws {
         try withTestFolder { folder in

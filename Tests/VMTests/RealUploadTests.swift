@@ -12,11 +12,6 @@ import Testing
     .enabled(if: RealSidecar.isThere)
 )
 struct RealUploadTests {
-    private func host(_ folder: String, _ command: String) throws {
-        let run = try ChildRun.run("/bin/sh", ["-ec", "cd '\(folder)' && \(command)"])
-        #expect(run.end == .exited(0), "\(run.errorText)")
-    }
-
     @Test("a file of the kernel, which says that it is empty, comes whole")
     func withoutSize() throws {
         let vm = try realVM()

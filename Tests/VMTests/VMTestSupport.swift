@@ -54,6 +54,12 @@ struct TemporaryFolder {
     func remove() { _ = try? ChildRun.run("/bin/rm", ["-rf", path]) }
 }
 
+/// Runs a shell command of the host in a folder.
+func host(_ folder: String, _ command: String) throws {
+    let run = try ChildRun.run("/bin/sh", ["-ec", "cd '\(folder)' && \(command)"])
+    #expect(run.end == .exited(0), "\(run.errorText)")
+}
+
 extension HostVM {
     /// Runs JavaScript to its end.
     @discardableResult

@@ -160,11 +160,10 @@ final class Operation: Sendable {
         if record.isLast {
             outcome.timer?.cancel()
             outcome.atEnd?()
-            // Without its handle nobody can take it.
-            if case .wait = delivery, !sidecar.isReleased {
-            } else {
-                Identifiers.current.operations.remove(id)
-            }
+            // Kept for whoever takes it, which nobody can without its handle.
+            var isKept = false
+            if case .wait = delivery { isKept = !sidecar.isReleased }
+            if !isKept { Identifiers.current.operations.remove(id) }
         }
         switch delivery {
         case .wait: for word in outcome.waiters { wake(word) }
