@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CAgentOSShims
 internal import Glibc
 
 /// Questions to the host's own filesystem, for paths that are handed to the sidecar.
@@ -124,6 +125,9 @@ package enum HostFile {
         }
         return true
     }
+
+    /// Removes a file, a link or a directory with all below it; false if something is left. nftw(3)
+    package static func removeTree(_ path: String) -> Bool { aos_shim_remove_tree(path) == 0 }
 
     /// The path as seen from the host's working directory at this moment. getcwd(3)
     package static func absolute(_ path: String) -> String {

@@ -87,4 +87,59 @@ struct LowerLinkTests {
         let hiding = try sidecar.createVM(try Lower.root(Lower.export(file("/var/run/x"))))
         #expect(try hiding.readText("/var/run/x") == "lower")
     }
+
+    /// What takes the place of a link that a lower has, by the client's calls.
+    enum Replacement: CaseIterable { case write, rename, large, link, symlink }
+
+    @Test(
+        "what takes the place of a lower's link leaves alone what that led to",
+        arguments: Replacement.allCases
+    )
+    func replaced(_ replacement: Replacement) throws {
+        let vm = try realVM(
+            try Lower.root(Lower.export("\(file("/l/a")),\(file("/l/d/b")),\(link("/l/s", "a"))"))
+        )
+        defer { finish(vm) }
+        try vm.unlink("/l/s")
+        try vm.write("/l/z", "new")
+        switch replacement {
+        case .write: try vm.write("/l/s", "new")
+        case .rename: try vm.rename("/l/z", to: "/l/s")
+        case .large: try vm.writeLarge("/l/s", Array("new".utf8))
+        case .link: try vm.link("/l/z", to: "/l/s")
+        case .symlink:
+            try vm.symlink("d/b", at: "/l/s")
+            // Only a lower has this.
+            #expect(try vm.realPath("/l/s") == "/l/d/b" && vm.readText("/l/s") == "lower")
+            try vm.write("/l/s", "new")
+            #expect(try vm.readText("/l/d/b") == "new")
+        }
+        #expect(try vm.readText("/l/a") == "lower" && vm.readText("/l/s") == "new")
+        try vm.unlink("/l/a")
+        #expect(try vm.readText("/l/s") == "new")
+        #expect(try vm.script("console.log(1)").code == 0)
+        #expect(try vm.readText("/l/s") == "new" && vm.exists("/l/a") == false)
+        try vm.unlink("/l/s")
+        let left = try vm.list("/l")
+        #expect(Set(left) == (replacement == .rename ? ["d"] : ["d", "z"]))
+    }
+
+    @Test("a file in the place of a link of the base image is that file", arguments: [true, false])
+    func baseLink(_ isRemovedFirst: Bool) throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        let before = try vm.readText("/usr/lib/os-release")
+        #expect(try vm.readText("/etc/os-release") == before)
+        if isRemovedFirst {
+            try vm.unlink("/etc/os-release")
+            try vm.write("/etc/os-release", "mine")
+        } else {
+            try vm.write("/tmp/new", "mine")
+            try vm.rename("/tmp/new", to: "/etc/os-release")
+        }
+        #expect(try vm.readText("/usr/lib/os-release") == before)
+        try vm.unlink("/usr/lib/os-release")
+        #expect(try vm.script("console.log(1)").code == 0)
+        #expect(try vm.readText("/etc/os-release") == "mine")
+    }
 }

@@ -8,6 +8,10 @@ extension VM {
         case removeDirectory(String, retriesLeft: Int)
     }
 
+    /// Bytes. The sidecar marks what was removed by a file whose path is this one in base64 and 29 bytes more, and no
+    /// path of its may have 4,096.
+    private static let maximumRemovable = (4_095 - 29) / 4 * 3
+
     package func remove(_ path: String, recursive: Bool) -> Steps<Void> {
         Steps<Void>.operation("delete", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(writable: path)
@@ -141,7 +145,9 @@ extension VM {
     /// A file of a lower layer hides its path whatever is done; `renamed` knows of that.
     func removeEntry(_ path: String) -> Steps<Void> {
         if mount(of: path) != nil || path.hasPrefix("/dev/") { return removeFileRequest(path) }
-        let last = TemporaryName.beside(path, "unlink")
+        let beside = TemporaryName.beside(path, "unlink")
+        let isRemovable = beside.utf8.count <= Self.maximumRemovable
+        let last = isRemovable ? beside : GuestPath.join("/", TemporaryName.next("unlink"))
         return renameRequest(path, to: last).map { true }.recover { _ in .done(false) }.then {
             [self] isRenamed in
             // Its own error is the better one.

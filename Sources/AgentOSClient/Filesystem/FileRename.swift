@@ -78,7 +78,7 @@ extension VM {
             let kept = TemporaryName.beside(destination, "rename")
             return renameRequest(destination, to: kept).then { [self] in
                 replaceByLink(destination, text).onFailure { [self] in renameRequest(kept, to: destination) }
-            }.then { [self] in removeFileRequest(kept) }
+            }.then { [self] in removeEntry(kept) }
         }.then { [self] in removeLink(source) }
     }
 

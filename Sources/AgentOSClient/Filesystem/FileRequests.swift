@@ -27,11 +27,14 @@ extension VM {
     func lstatRequest(_ path: String) -> Steps<GuestFilesystemStat> { status(.lstat, path) }
 
     private func status(_ operation: GuestFilesystemOperation, _ path: String) -> Steps<GuestFilesystemStat> {
-        call(operation, path) { result throws(ClientError) in
-            guard let stat = result.stat else {
-                throw ClientError(.sidecar, "\(operation.jsonName) response missing stat payload")
+        Steps.begin { [self] () throws(ClientError) in
+            try agreeWithCopy(path)
+            return call(operation, path) { result throws(ClientError) in
+                guard let stat = result.stat else {
+                    throw ClientError(.sidecar, "\(operation.jsonName) response missing stat payload")
+                }
+                return stat
             }
-            return stat
         }
     }
 
@@ -60,17 +63,23 @@ extension VM {
         }
     }
 
-    /// A request that makes, removes or renames what stands at these paths.
+    /// A request that makes, removes or renames what stands at these paths. `kind` is what the sidecar's copy must not
+    /// contradict.
     private func change(
         _ operation: GuestFilesystemOperation,
         _ path: String,
+        _ kind: HostFile.Kind? = nil,
         to destination: String? = nil,
         recursive: Bool = false,
         _ edit: @escaping @Sendable (inout GuestFilesystemCallRequest) -> Void = { _ in }
     ) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
             if operation != .link { try shadow.checkEntry(path) }
-            if let destination { try shadow.checkEntry(destination) }
+            try agreeWithCopy(path, kind)
+            if let destination {
+                try shadow.checkEntry(destination)
+                try agreeWithCopy(destination)
+            }
             return call(operation, path, recursive: recursive) { request in
                 request.destinationPath = destination
                 edit(&request)
@@ -80,11 +89,11 @@ extension VM {
     }
 
     func createDirRequest(_ path: String) -> Steps<Void> {
-        refuseInPlaceOfLowerFile(path).then { [self] in change(.createDir, path) }
+        refuseInPlaceOfLowerFile(path).then { [self] in change(.createDir, path, .directory) }
     }
 
     func mkdirRequest(_ path: String) -> Steps<Void> {
-        refuseInPlaceOfLowerFile(path).then { [self] in change(.mkdir, path, recursive: true) }
+        refuseInPlaceOfLowerFile(path).then { [self] in change(.mkdir, path, .directory, recursive: true) }
     }
 
     func removeFileRequest(_ path: String) -> Steps<Void> { change(.removeFile, path) }
@@ -99,63 +108,73 @@ extension VM {
     }
 
     func linkRequest(_ existing: String, newPath: String) -> Steps<Void> {
-        change(.link, existing, to: newPath)
+        change(.link, existing, .file, to: newPath)
+    }
+
+    /// A request that changes what is there already.
+    private func adjust(
+        _ operation: GuestFilesystemOperation,
+        _ path: String,
+        _ kind: HostFile.Kind? = nil,
+        _ edit: @escaping @Sendable (inout GuestFilesystemCallRequest) -> Void
+    ) -> Steps<Void> {
+        Steps<Void>.begin { [self] () throws(ClientError) in
+            try agreeWithCopy(path, kind)
+            return call(operation, path, edit) { _ in }
+        }
     }
 
     func chmodRequest(_ path: String, _ mode: UInt32) -> Steps<Void> {
-        call(.chmod, path) {
-            $0.mode = mode
-        } result: { _ in
-        }
+        adjust(.chmod, path) { $0.mode = mode }
     }
 
     func chownRequest(_ path: String, uid: UInt32, gid: UInt32) -> Steps<Void> {
-        call(.chown, path) {
-            ($0.uid, $0.gid) = (uid, gid)
-        } result: { _ in
-        }
+        adjust(.chown, path) { ($0.uid, $0.gid) = (uid, gid) }
     }
 
     func utimesRequest(_ path: String, accessed: UInt64, modified: UInt64) -> Steps<Void> {
-        call(.utimes, path) {
-            ($0.atimeMs, $0.mtimeMs) = (accessed, modified)
-        } result: { _ in
-        }
+        adjust(.utimes, path) { ($0.atimeMs, $0.mtimeMs) = (accessed, modified) }
     }
 
     func truncateRequest(_ path: String, _ length: UInt64) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
             try shadow.checkWrite(path)
-            return call(.truncate, path) {
-                $0.len = length
-            } result: { _ in
-            }
+            return adjust(.truncate, path, .file) { $0.len = length }
         }
     }
 
     /// The content lies in a block of its own already, decoded where the frame was read. `given` is the path as the
     /// caller has it.
     func readFileRequest(_ path: String, given: String) -> Steps<ByteBlock> {
-        let request = GuestFilesystemCallRequest(operation: .readFile, path: path, recursive: false)
-        return self.request(.guestFilesystemCall(request)) { body throws(ClientError) in
-            switch body {
-            case .fileContent(.bytes(let block)): return block
-            case .fileContent(.absent), .payload(.guestFilesystemResult):
-                throw ClientError(.sidecar, "sidecar returned no file content for \(given)")
-            case .fileContent(.invalidBase64):
-                throw ClientError(.sidecar, "decoding base64 file content of \(given): invalid base64")
-            default: return nil
+        Steps.begin { [self] () throws(ClientError) in
+            try agreeWithCopy(path)
+            let request = GuestFilesystemCallRequest(operation: .readFile, path: path, recursive: false)
+            return self.request(.guestFilesystemCall(request)) { body throws(ClientError) in
+                switch body {
+                case .fileContent(.bytes(let block)): return block
+                case .fileContent(.absent), .payload(.guestFilesystemResult):
+                    throw ClientError(.sidecar, "sidecar returned no file content for \(given)")
+                case .fileContent(.invalidBase64):
+                    throw ClientError(.sidecar, "decoding base64 file content of \(given): invalid base64")
+                default: return nil
+                }
             }
         }
     }
 
-    /// Sent in parts: the content is not copied into a frame.
+    /// Creates or replaces a file.
     func writeFileRequest(_ path: String, _ content: EncodedContent) -> Steps<Void> {
+        isLowerLink(path) ? writeInPlaceOfLowerLink(path, content) : plainWriteRequest(path, content)
+    }
+
+    /// Sent in parts: the content is not copied into a frame.
+    func plainWriteRequest(_ path: String, _ content: EncodedContent) -> Steps<Void> {
         Steps { [self] run, end in
             do throws(ClientError) {
                 if let error = run.interruption { throw error }
                 try check()
                 try shadow.checkWrite(path)
+                try agreeWithCopy(path, .file)
                 let frame = FileWriteFrame(path: path, content: content)
                 let parts: (head: [UInt8], tail: [UInt8])
                 do throws(FrameError) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import AgentOSSystem
 
 /// Refusals that follow from where a path is mounted. Local: nothing is asked.
 extension VM {
@@ -8,6 +9,16 @@ extension VM {
             if innermost.map({ $0.path.utf8.count < mount.path.utf8.count }) ?? true { innermost = mount }
         }
         return innermost
+    }
+
+    /// For a request that changes what stands at a path, without links, where that is below a mount.
+    func agreeWithCopy(_ path: String, _ kind: HostFile.Kind? = nil) throws(ClientError) {
+        // The outermost: a mount in a mount has a place in the other's part of the copy.
+        let outermost = mounts.withLock { mounts in
+            mounts.filter { path.lies(atOrBelow: $0.path) }.min { $0.path.utf8.count < $1.path.utf8.count }
+        }
+        guard let outermost, path != outermost.path else { return }
+        try shadow.agree(on: path, below: outermost.path, kind)
     }
 
     /// A mount, and what holds one, is not taken away under it: it would stay behind under a path that is not there any

@@ -10,6 +10,7 @@ internal import AgentOSSystem
 /// | trigger | without the guard | question | then |
 /// |---|---|---|---|
 /// | read, stat, exists below a file or of nothing (F1, H3) | fatal | `realpath` | its ENOENT counts |
+/// | a lower's link that was replaced | its old target | `read_link` | the way goes on from what it says |
 /// | a change through a link of the guest (F33, H9) | on the host | `realpath` of the parent | that is sent |
 /// | a write through a link (F32, H6) | old content returns | `realpath` of the path | that is written |
 /// | a write below `/dev/null` (H2) | fatal | `read_dir` of the parent | ENOTDIR |
@@ -18,7 +19,7 @@ internal import AgentOSSystem
 /// | a lower directory removed or renamed | fatal once it is used again | local | EBUSY |
 /// | any question while a guest program runs (H22) | stale answer | `exists` of `/` first | fresh answer |
 extension VM {
-    private static let maximumHops = 40
+    static let maximumHops = 40
 
     /// What stands at a path, links not followed.
     enum Kind: Sendable {
@@ -64,14 +65,14 @@ extension VM {
     /// `realpath`, and where that finds nothing once more through the parent: the sidecar does not follow a
     /// link of a lower layer to what only the upper one has.
     private func follow(_ path: String, hops: Int = 0) -> Steps<String> {
-        realPathRequest(path).recover { [self] error throws(ClientError) in
+        realPath(of: path).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT", path != "/", hops < Self.maximumHops else { throw error }
             let (parent, name) = GuestPath.split(path)
             let folder =
                 parent == "/" ? .done("/") : follow(parent, hops: hops + 1).recover { _ in .fail(error) }
             return folder.then { [self] real in
                 let place = GuestPath.join(real, name)
-                let behind = real == parent ? .fail(error) : realPathRequest(place)
+                let behind = real == parent ? .fail(error) : realPath(of: place)
                 guard hasLowerLinks else { return behind.recover { _ in .fail(error) } }
                 return behind.recover { [self] _ in
                     readLinkRequest(place).then { [self] text in
@@ -79,14 +80,6 @@ extension VM {
                     }
                 }.recover { _ in .fail(error) }
             }
-        }
-    }
-
-    /// Whether a lower of the caller's has links. The base layer's own lead to what it has.
-    private var hasLowerLinks: Bool {
-        configuration.rootFilesystem.lowers.contains { lower in
-            guard case .snapshot(let snapshot) = lower else { return false }
-            return snapshot.entries.contains { $0.kind == .symlink }
         }
     }
 
@@ -147,7 +140,7 @@ extension VM {
     func resolveForWriting(_ path: GuestPath, making kind: HostFile.Kind = .file) -> Steps<String> {
         refresh(beforeMaking: kind, at: path.text).then { [self] in
             Steps<[String]>.loop((path: path.text, hops: 0)) { [self] state in
-                realPathRequest(state.path).map { .done([$0]) }.recover { [self] error throws(ClientError) in
+                realPath(of: state.path).map { .done([$0]) }.recover { [self] error throws(ClientError) in
                     guard error.detail.errno == "ENOENT" else { throw error }
                     guard state.hops < Self.maximumHops else { throw error }
                     let (parent, name) = GuestPath.split(state.path)
@@ -188,7 +181,7 @@ extension VM {
     /// A directory without links: what of it exists, and then each path that does not exist yet, itself the last.
     private func resolveDirectory(_ folder: String, of given: String) -> Steps<[String]> {
         .loop((folder: folder, rest: [String](), turns: 0)) { [self] state in
-            let existing = state.folder == "/" ? .done("/") : realPathRequest(state.folder)
+            let existing = state.folder == "/" ? .done("/") : realPath(of: state.folder)
             return existing.then { [self] real in
                 guard let first = state.rest.last else {
                     return checkDevice(real, given).map { .done([real]) }
@@ -198,7 +191,7 @@ extension VM {
                 return readLinkRequest(GuestPath.join(real, first)).then { [self] text throws(ClientError) in
                     let missing = ClientError.guest("ENOENT", "no such file: \(given)", kind: .kernel)
                     guard state.turns < Self.maximumHops else { throw missing }
-                    return realPathRequest(Self.target(of: text, in: real)).map { target in
+                    return realPath(of: Self.target(of: text, in: real)).map { target in
                         let below = Self.joined(target, Array(state.rest.dropLast()))
                         return .again((below.last ?? target, [], state.turns + 1))
                     }.recover { _ in .fail(missing) }

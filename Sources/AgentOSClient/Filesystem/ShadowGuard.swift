@@ -69,6 +69,29 @@ final class ShadowGuard: Sendable {
         return true
     }
 
+    /// Takes out of the copy what contradicts a change below a mount, where it would end the sidecar: a mount has its
+    /// files elsewhere, and of what the host or a guest has done there the copy knows nothing. Nor is it ever read.
+    ///
+    /// `kind` is what the change needs at the path itself, nil where anything will do.
+    func agree(on path: String, below mount: String, _ kind: HostFile.Kind?) throws(ClientError) {
+        guard let seen else { return }
+        var place = seen.folder + mount
+        let parts = path.dropFirst(mount.utf8.count).split(separator: "/")
+        for (index, part) in parts.enumerated() {
+            place += "/\(part)"
+            guard let found = HostFile.kind(place) else { return }
+            let isLast = index == parts.count - 1
+            guard let wanted = isLast ? kind : .directory, found != wanted else { continue }
+            guard HostFile.removeTree(place) else {
+                throw .guest(
+                    "EBUSY",
+                    "resource busy or locked, '\(path)': the sidecar's copy of it cannot be removed"
+                )
+            }
+            return
+        }
+    }
+
     /// For what is about to be made, removed or renamed at a path without links.
     func checkEntry(_ path: String) throws(ClientError) {
         guard let seen, let user = seen.user else { return }

@@ -24,6 +24,11 @@ enum BaseImage {
         "/usr/lib/os-release", "/var/lock", "/var/run", "/var/spool/cron/crontabs",
     ]
 
+    /// The links among them.
+    static let links: Set<String> = [
+        "/etc/os-release", "/usr/bin/env", "/var/lock", "/var/run", "/var/spool/cron/crontabs",
+    ]
+
     static func contains(_ path: String) -> Bool { directories.contains(path) || others.contains(path) }
 
     /// The directories of a VM without the base layer, with their modes; a file in the place of one is fatal.

@@ -15,6 +15,8 @@ package struct VMConfiguration: Sendable {
     let metadata: [(name: String, value: String)]
     let policy: PermissionPolicy
     let rootFilesystem: RootFilesystemDescriptor
+    /// The links in the caller's own lowers.
+    let lowerLinks: Set<ByteKey>
     /// What is put into the root once it is there.
     let bootstrapEntries: [RootFilesystemEntry]
     let isReadOnly: Bool
@@ -83,6 +85,12 @@ package struct VMConfiguration: Sendable {
             mountPoints: mounts.map(\.path)
         )
         rootFilesystem = root.descriptor(readOnly: isReadOnly, generated: generated)
+        lowerLinks = Set(
+            rootFilesystem.lowers.flatMap { lower -> [ByteKey] in
+                guard case .snapshot(let snapshot) = lower else { return [] }
+                return snapshot.entries.filter { $0.kind == .symlink }.map { ByteKey($0.path) }
+            }
+        )
         metadata = try Self.metadata(object)
         allowedNodeBuiltins = try object.strings("allowedNodeBuiltins") ?? []
         if object.value("allowedNodeBuiltins") != nil, allowedNodeBuiltins.isEmpty {

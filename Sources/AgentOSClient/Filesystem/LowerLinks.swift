@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentOSWire
+
+/// Links that a lower layer holds: the base image's, and those of the caller's own lowers.
+///
+/// The sidecar goes on following one that was removed: a file that is written in its place replaces what the link led
+/// to, and with that gone it fails at every call and ends. Nor does it follow a new link there to what only a lower
+/// layer has.
+extension VM {
+    /// Whether a lower of the caller's has links. The base layer's own lead to what it has.
+    var hasLowerLinks: Bool { !configuration.lowerLinks.isEmpty }
+
+    func isLowerLink(_ path: String) -> Bool {
+        guard guardsFiles else { return false }
+        if !configuration.rootFilesystem.disableDefaultBaseLayer, BaseImage.links.contains(path) {
+            return true
+        }
+        return hasLowerLinks && configuration.lowerLinks.contains(ByteKey(path))
+    }
+
+    /// Where a path leads. What a lower's link says by now is asked, and the rest of the way begins there.
+    func realPath(of path: String, hops: Int = 0) -> Steps<String> {
+        guard hops < Self.maximumHops, let link = lowerLink(on: path) else { return realPathRequest(path) }
+        return readLinkRequest(link).map { String?.some($0) }.recover { error throws(ClientError) in
+            guard error.detail.errno != nil else { throw error }
+            return .done(nil)
+        }.then { [self] text in
+            guard let text else { return realPathRequest(path) }
+            let target = Self.target(of: text, in: GuestPath.split(link).parent)
+            return realPath(of: target + path.dropFirst(link.count), hops: hops + 1)
+        }
+    }
+
+    /// The first of such links that is on the way, or at its end.
+    private func lowerLink(on path: String) -> String? {
+        if !configuration.rootFilesystem.disableDefaultBaseLayer,
+            let link = BaseImage.links.first(where: { path.lies(atOrBelow: $0) })
+        {
+            return link
+        }
+        guard hasLowerLinks else { return nil }
+        let ends = path.indices.dropFirst().filter { path[$0] == "/" } + [path.endIndex]
+        return ends.map { String(path[..<$0]) }.first { configuration.lowerLinks.contains(ByteKey($0)) }
+    }
+
+    /// A link is made in the upper layer, which ends the hiding of the path, and a file takes its place: to that rename
+    /// does not look through links.
+    func writeInPlaceOfLowerLink(_ path: String, _ content: EncodedContent) -> Steps<Void> {
+        kind(of: path).then { [self] kind in
+            guard case .missing = kind else { return plainWriteRequest(path, content) }
+            let temporary = TemporaryName.beside(path, "write")
+            return plainWriteRequest(temporary, content).then { [self] in
+                symlinkRequest(path, text: GuestPath.split(temporary).name).recover {
+                    error throws(ClientError) in
+                    // Another write of the same path was first.
+                    guard error.detail.errno == "EEXIST" else { throw error }
+                    return .done(())
+                }.then { [self] in
+                    renameRequest(temporary, to: path).onFailure { [self] in removeLink(path) }
+                }.onFailure { [self] in removeFileRequest(temporary) }
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSHostTesting
+import AgentOSTestSupport
+import AgentOSWire
+import CAgentOS
+import Testing
+
+@Suite(
+    "What the sidecar's copy still has of a mount does not end it, on the real sidecar",
+    .enabled(if: RealSidecar.isThere)
+)
+struct MountCopyTests {
+    /// A change of the host behind a client's back, and what is done then.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let client: [String]
+        let host: String
+        let then: [String]
+        /// What the host sees in the end: `find` without the top.
+        let left: [String]
+        var testDescription: String { "\(client) \(host) \(then)" }
+
+        init(_ client: String, host: String, _ then: String..., left: String...) {
+            (self.client, self.host) = (client.split(separator: ",").map(String.init), host)
+            (self.then, self.left) = (then, left)
+        }
+    }
+
+    static let cases: [Case] = [
+        Case("write d", host: "rm d", "mkdir d", "write d/x", left: "d", "d/x"),
+        Case("write d", host: "rm d", "tree d/e/f", left: "d", "d/e", "d/e/f"),
+        Case("write d", host: "rm d && mkdir d", "write d/x", "mkdir d/e", left: "d", "d/e", "d/x"),
+        Case(
+            "write d",
+            host: "rm d && mkdir d && touch d/s",
+            "chmod d/s",
+            "link d/s d/t",
+            left: "d",
+            "d/s",
+            "d/t"
+        ),
+        Case("write d", host: "rm d && mkdir d && touch d/s", "rename d/s d/t", "unlink d/t", left: "d"),
+        Case("write d", host: "rm d && mkdir d && touch d/s", "symlink d/l", "removeTree d"),
+        Case("write d/x", host: "rm -r d && touch d", "truncate d", "write d", left: "d"),
+        Case("write d/x", host: "rm -r d && touch d", "link d l", "unlink d", left: "l"),
+        Case("write d/x", host: "rm -r d", "mkdir d", "mkdir d/x", "write d/x/y", left: "d", "d/x", "d/x/y"),
+        Case("symlink d", host: "rm d && mkdir d", "write d/s", left: "d", "d/s"),
+        Case("symlink d", host: "true", "rename d e", "write d/s", left: "d", "d/s", "e"),
+        Case("write d", host: "rm d && mkdir d", "large d/x", left: "d", "d/x"),
+    ]
+
+    private func run(_ line: String, on vm: HostVM, below top: String) throws {
+        let words = line.split(separator: " ").map(String.init)
+        let path = "\(top)/\(words[1])"
+        switch words[0] {
+        case "write": try vm.write(path, "new")
+        case "large": try vm.writeLarge(path, Array("new".utf8))
+        case "mkdir": try vm.makeDirectory(path)
+        case "tree": try vm.makeDirectory(path, recursive: true)
+        case "chmod": try vm.chmod(path, 0o640)
+        case "truncate": try vm.truncate(path, 1)
+        case "unlink": try vm.unlink(path)
+        case "removeTree": try vm.remove(path, recursive: true)
+        case "symlink": try vm.symlink("elsewhere", at: path)
+        case "link": try vm.link(path, to: "\(top)/\(words[2])")
+        case "rename": try vm.rename(path, to: "\(top)/\(words[2])")
+        default: throw FileError(line, "no such step")
+        }
+    }
+
+    @Test("of a directory of the host, which the host itself has changed", arguments: cases)
+    func hostDirectory(_ given: Case) throws {
+        try withTestFolder { folder in
+            try host(folder, "mkdir in")
+            let mount =
+                "{\"path\":\"/mnt/h\",\"plugin\":{\"id\":\"host_dir\",\"config\":{\"hostPath\":\"\(folder)/in\"}}}"
+            let vm = try realVM(try json("{\"mounts\":[\(mount)]}"))
+            defer { finish(vm) }
+            for line in given.client { try run(line, on: vm, below: "/mnt/h") }
+            try host("\(folder)/in", given.host)
+            for line in given.then { try run(line, on: vm, below: "/mnt/h") }
+            let found = try ChildRun.run(
+                "/bin/sh",
+                ["-c", "cd '\(folder)/in' && find . -mindepth 1 -printf '%P\\n' | sort"]
+            )
+            #expect(found.outputText.split(separator: "\n").map(String.init) == given.left)
+            #expect(try vm.exists("/mnt/h/none/none") == false)
+        }
+    }
+
+    @Test("of a link that was renamed in memory")
+    func memory() throws {
+        let vm = try realVM(try json(#"{"mounts":[{"path":"/mnt/m","plugin":{"id":"memory"}}]}"#))
+        defer { finish(vm) }
+        try vm.symlink("b", at: "/mnt/m/d")
+        try vm.rename("/mnt/m/d", to: "/mnt/m/e")
+        try vm.write("/mnt/m/d/s", "x")
+        #expect(try vm.list("/mnt/m") == ["d", "e"])
+        #expect(try vm.readText("/mnt/m/d/s") == "x" && vm.readLink("/mnt/m/e") == "b")
+        #expect(try vm.script("console.log(1)").code == 0)
+        #expect(try vm.readText("/mnt/m/d/s") == "x")
+    }
+}
