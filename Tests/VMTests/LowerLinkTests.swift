@@ -37,6 +37,25 @@ struct LowerLinkTests {
         #expect(try vm.readText("\(folder)/k") == "1")
     }
 
+    @Test("through a link to a directory that only a lower has all is seen")
+    func toLowerDirectory() throws {
+        let vm = try realVM(try Lower.root(Lower.export("\(file("/l/a")),\(file("/l/d/b"))")))
+        defer { finish(vm) }
+        for (target, names) in [("/l", ["a", "d"]), ("/usr/lib", ["os-release"]), ("/", ["etc", "l", "w"])] {
+            let link = "/w/to\(target.count)"
+            try vm.symlink(target, at: link)
+            #expect(try vm.realPath(link) == target)
+            let listed = try vm.list(link)
+            let direct = try vm.list(target)
+            #expect(Set(listed).isSuperset(of: names) && listed == direct, "\(listed)")
+            let walked = try vm.walk(link, try json(#"{"maxDepth":0}"#))
+            #expect(walked.count == listed.count && walked.allSatisfy { $0.contains(" \(link)/") }, "\(walked)")
+        }
+        #expect(try vm.lstat("/w/to2/d/b")["size"] == .integer(5))
+        #expect(try vm.walk("/w/to2") == ["file /w/to2/a", "directory /w/to2/d", "file /w/to2/d/b"])
+        #expect(try vm.list("/w/to1").contains(".agent-os-overlay") == false)
+    }
+
     @Test("a link to nothing takes no file below it")
     func dangling() throws {
         let vm = try realVM(try Lower.root(Lower.export(link("/ws", "/nowhere"))))

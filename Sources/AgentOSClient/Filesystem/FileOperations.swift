@@ -148,8 +148,9 @@ extension VM {
     func guardedReadDir(_ path: String) -> Steps<[String]> {
         inTurn(.beside, "readdir", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
-            let text = try unresolved(path)
-            return guardsFiles ? refresh.then { [self] in readDirRequest(text) } : readDirRequest(text)
+            guard guardsFiles else { return readDirRequest(try unresolved(path)) }
+            // Listed through a link, what only a lower layer has would be left out.
+            return resolve(path).then { [self] real in readDirRequest(real) }
         }
     }
 

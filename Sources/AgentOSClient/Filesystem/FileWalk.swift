@@ -46,12 +46,24 @@ extension VM {
     func walk(_ path: String, _ options: WalkOptions, _ meter: ProgressMeter) -> Steps<[WalkEntry]> {
         Steps<[WalkEntry]>.operation("readdirRecursive", path: path) { [self] () throws(ClientError) in
             let path = try GuestPath(path)
-            let text = try unresolved(path)
-            let start = guardsFiles ? refresh : .done(())
-            return inTurn(.beside, start.then { [self] in readDirRequest(text) }).then { [self] names in
-                FileWalk(self, options, meter, from: text, names).steps
+            let start = guardsFiles ? resolve(path) : .done(try unresolved(path))
+            let listing = start.then { [self] real in
+                readDirRequest(real).map { Root(given: path.text, real: real, names: $0) }
             }
+            return inTurn(.beside, listing).then { [self] root in FileWalk(self, options, meter, root).steps }
         }
+    }
+}
+
+/// Where a walk begins: a link is looked through, and its path is what the entries are told by.
+private struct Root: Sendable {
+    let given: String
+    let real: String
+    let names: [String]
+
+    func given(_ path: String) -> String {
+        if given.hasSameBytes(as: real) { return path }
+        return given + (real == "/" ? path : String(path.dropFirst(real.count)))
     }
 }
 
@@ -73,13 +85,15 @@ private final class FileWalk: Sendable {
     private let vm: VM
     private let options: WalkOptions
     private let meter: ProgressMeter
+    private let root: Root
     private let state: Lock<State>
 
-    init(_ vm: VM, _ options: WalkOptions, _ meter: ProgressMeter, from path: String, _ names: [String]) {
+    init(_ vm: VM, _ options: WalkOptions, _ meter: ProgressMeter, _ root: Root) {
         self.vm = vm
         self.options = options
         self.meter = meter
-        state = Lock(State(current: Folder(path: path, depth: 0, names: names)))
+        self.root = root
+        state = Lock(State(current: Folder(path: root.real, depth: 0, names: root.names)))
     }
 
     var steps: Steps<[WalkEntry]> {
@@ -121,8 +135,8 @@ private final class FileWalk: Sendable {
                 return add(path, .directory)
             }
         }
-        return vm.inTurn(.beside, look).recover { error throws(ClientError) in
-            throw error.during("readdirRecursive", path: path)
+        return vm.inTurn(.beside, look).recover { [root] error throws(ClientError) in
+            throw error.during("readdirRecursive", path: root.given(path))
         }
     }
 
@@ -130,8 +144,9 @@ private final class FileWalk: Sendable {
         let size: Steps<UInt64?> =
             options.sizes ? vm.lstatRequest(path).map { $0.size } : .done(nil)
         return size.map { [self] size in
-            state.withLock { $0.entries.append(WalkEntry(path: path, kind: kind, size: size)) }
-            meter.add(entries: 1, path: path)
+            let given = root.given(path)
+            state.withLock { $0.entries.append(WalkEntry(path: given, kind: kind, size: size)) }
+            meter.add(entries: 1, path: given)
         }.recover { error throws(ClientError) in
             guard error.detail.errno == "ENOENT" else { throw error }
             return .done(())

@@ -7,15 +7,12 @@ internal import AgentOSWire
 /// to, and with that gone it fails at every call and ends. Nor does it follow a new link there to what only a lower
 /// layer has.
 extension VM {
-    /// Whether a lower of the caller's has links. The base layer's own lead to what it has.
-    var hasLowerLinks: Bool { !configuration.lowerLinks.isEmpty }
-
     func isLowerLink(_ path: String) -> Bool {
         guard guardsFiles else { return false }
         if !configuration.rootFilesystem.disableDefaultBaseLayer, BaseImage.links.contains(path) {
             return true
         }
-        return hasLowerLinks && configuration.lowerLinks.contains(ByteKey(path))
+        return !configuration.lowerLinks.isEmpty && configuration.lowerLinks.contains(ByteKey(path))
     }
 
     /// Where a path leads. What a lower's link says by now is asked, and the rest of the way begins there.
@@ -38,7 +35,7 @@ extension VM {
         {
             return link
         }
-        guard hasLowerLinks else { return nil }
+        guard !configuration.lowerLinks.isEmpty else { return nil }
         let ends = path.indices.dropFirst().filter { path[$0] == "/" } + [path.endIndex]
         return ends.map { String(path[..<$0]) }.first { configuration.lowerLinks.contains(ByteKey($0)) }
     }

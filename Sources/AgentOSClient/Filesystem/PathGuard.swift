@@ -62,8 +62,8 @@ extension VM {
         }
     }
 
-    /// `realpath`, and where that finds nothing once more through the parent: the sidecar does not follow a
-    /// link of a lower layer to what only the upper one has.
+    /// `realpath`, and where that finds nothing once more through the parent and what a link says: the sidecar does
+    /// not follow one of a lower layer to what only the upper one has, nor the other way round.
     private func follow(_ path: String, hops: Int = 0) -> Steps<String> {
         realPath(of: path).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT", path != "/", hops < Self.maximumHops else { throw error }
@@ -73,7 +73,6 @@ extension VM {
             return folder.then { [self] real in
                 let place = GuestPath.join(real, name)
                 let behind = real == parent ? .fail(error) : realPath(of: place)
-                guard hasLowerLinks else { return behind.recover { _ in .fail(error) } }
                 return behind.recover { [self] _ in
                     readLinkRequest(place).then { [self] text in
                         follow(Self.target(of: text, in: real), hops: hops + 1)
