@@ -49,7 +49,10 @@ struct LowerLinkTests {
             let direct = try vm.list(target)
             #expect(Set(listed).isSuperset(of: names) && listed == direct, "\(listed)")
             let walked = try vm.walk(link, try json(#"{"maxDepth":0}"#))
-            #expect(walked.count == listed.count && walked.allSatisfy { $0.contains(" \(link)/") }, "\(walked)")
+            #expect(
+                walked.count == listed.count && walked.allSatisfy { $0.contains(" \(link)/") },
+                "\(walked)"
+            )
         }
         #expect(try vm.lstat("/w/to2/d/b")["size"] == .integer(5))
         #expect(try vm.walk("/w/to2") == ["file /w/to2/a", "directory /w/to2/d", "file /w/to2/d/b"])

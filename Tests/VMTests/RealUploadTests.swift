@@ -22,6 +22,21 @@ struct RealUploadTests {
         #expect(sent["bytes"] == .integer(Int64(content.count)))
     }
 
+    @Test("a link that names what is sent is followed")
+    func throughLink() throws {
+        try withTestFolder { folder in
+            try host(folder, "echo file > f && ln -s f l && ln -s none dangling")
+            let vm = try realVM()
+            defer { finish(vm) }
+            #expect(try vm.upload("\(folder)/l", to: "/tmp/l")["files"] == .integer(1))
+            #expect(
+                try vm.readText("/tmp/l") == "file\n" && vm.lstat("/tmp/l")["isSymbolicLink"] == .bool(false)
+            )
+            let error = failure { _ = try vm.upload("\(folder)/dangling", to: "/tmp/d") }
+            expect(error, AOS_E_INVALID, says: "a link to nothing: \(folder)/dangling")
+        }
+    }
+
     @Test("a file that grows meanwhile is sent as long as it is, and counted so")
     func growing() throws {
         try withTestFolder { folder in

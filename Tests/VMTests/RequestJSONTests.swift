@@ -50,7 +50,7 @@ struct RequestJSONTests {
         "what is not a request of the protocol is refused by its place",
         arguments: [
             ("", "invalid JSON"), ("{", "invalid JSON"), ("[]", "request_json: "), ("{}", "request_json: "),
-            (#"{"type":7}"#, "request_json: "), (#"{"type":"no_such_request"}"#, "no_such_request"),
+            (#"{"type":7}"#, "type: expected a string"), (#"{"type":"no_such_request"}"#, "no_such_request"),
             (#"{"type":"guest_filesystem_call","operation":"fly","path":"/x","recursive":false}"#, "fly"),
             (#"{"type":"guest_filesystem_call","operation":"stat","path":7,"recursive":false}"#, "path"),
             (#"{"type":"guest_filesystem_call","operation":"stat","recursive":false}"#, "path"),

@@ -99,12 +99,15 @@ private struct Upload {
     }
 
     private mutating func single() throws(ClientError) -> String {
+        // A link is followed, as one to a directory is.
+        let hostPath = HostFile.isLink(hostPath) ? HostFile.realPath(hostPath) ?? hostPath : hostPath
         let (folder, name) = GuestPath.split(hostPath)
         let directory = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
         guard let found = directory.entry(name) else {
             throw HostTree.failure(hostPath, SystemError.notFound)
         }
         guard found.kind == .file else {
+            if found.kind == .link { throw .invalid("host_path: a link to nothing: \(hostPath)") }
             throw .invalid("host_path: neither a file nor a directory: \(hostPath)")
         }
         let entry = HostTree.Entry(

@@ -28,8 +28,11 @@ extension VM {
         guard case .object = value else {
             throw .invalid("request_json: expected an object for RequestPayload, found \(value.typeName)")
         }
-        guard let type = value["type"]?.stringValue else {
+        guard let member = value["type"] else {
             throw .invalid("request_json: missing field `type` of RequestPayload")
+        }
+        guard let type = member.stringValue else {
+            throw .invalid("request_json: type: expected a string, found \(member.typeName)")
         }
         if let function = Self.ownFunctions.first(where: { $0.key.hasSameBytes(as: type) })?.value {
             throw Self.unsupported(type, "\(type) is what \(function) is for")
