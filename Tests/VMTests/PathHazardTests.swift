@@ -46,6 +46,18 @@ struct PathHazardTests {
         try vm.write("/dev/null", "x")
         #expect(try vm.read("/dev/null") == [])
         #expect(try vm.read("/dev/zero").count == 4096)
+        for size in [0, 5, 1 << 63, UInt64.max] {
+            expect(
+                failure { try vm.truncate("/dev/null", size) },
+                AOS_E_REMOTE,
+                errno: "EINVAL",
+                says: "/dev/null"
+            )
+        }
+        #expect(try vm.read("/dev/null") == [])
+        try vm.write("/dev/file", "xyz")
+        try vm.truncate("/dev/file", 1)
+        #expect(try vm.readText("/dev/file") == "x")
         expect(failure { try vm.remove("/dev/null") }, AOS_E_REMOTE, errno: "ENOENT")
         #expect(try vm.script("console.log(1)").outputText == "1\n")
     }

@@ -77,9 +77,19 @@ extension VM {
                 // Even refused by the sidecar it would empty the listing of a lower directory.
                 if case .directory = place.kind { throw Self.isDirectory(path) }
                 return refuseSpecialFile(place.path, "truncate").then { [self] in
-                    truncateRequest(place.path, length)
-                }
+                    refuseDeviceLength(place.path)
+                }.then { [self] in truncateRequest(place.path, length) }
             }
+        }
+    }
+
+    /// A device has no length, as truncate(2) says too: given one, it has it in the sidecar's copy alone. It is known by
+    /// its mode, which has no type.
+    private func refuseDeviceLength(_ path: String) -> Steps<Void> {
+        guard path.hasPrefix("/dev/") else { return .done(()) }
+        return statRequest(path).map { stat throws(ClientError) in
+            guard stat.mode & 0o170000 == 0 else { return }
+            throw ClientError.guest("EINVAL", "invalid argument, truncate '\(path)'", kind: .kernel)
         }
     }
 
