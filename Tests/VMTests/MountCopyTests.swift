@@ -87,6 +87,64 @@ struct MountCopyTests {
         }
     }
 
+    @Test("of a directory of the host that is mounted no more: nothing of it comes to be in the root")
+    func unmounted() throws {
+        try withTestFolder { folder in
+            try writeFile("\(folder)/theirs", Array("host".utf8))
+            let mount =
+                "{\"path\":\"/mnt/h\",\"plugin\":{\"id\":\"host_dir\",\"config\":{\"hostPath\":\"\(folder)\"}}}"
+            let memory = #"{"path":"/mnt/h/in","plugin":{"id":"memory"}}"#
+            let vm = try realVM(try json("{\"mounts\":[\(mount),\(memory)]}"))
+            defer { finish(vm) }
+            try vm.write("/mnt/h/ours", "x")
+            try vm.write("/mnt/h/d/below", "x")
+            try vm.write("/mnt/h/in/kept", "x")
+            try vm.chmod("/mnt/h/theirs", 0o600)
+            try vm.configure(json("{\"mounts\":[\(memory)]}"))
+            #expect(try vm.script("console.log(1)").code == 0)
+            #expect(try vm.list("/mnt/h") == ["in"])
+            #expect(try vm.readText("/mnt/h/in/kept") == "x")
+            try vm.configure(json("{\"mounts\":[\(mount),\(memory)]}"))
+            let names = try vm.list("/mnt/h")
+            #expect(Set(names).isSuperset(of: ["d", "ours", "theirs"]))
+        }
+    }
+
+    @Test(
+        "of a read-only root: what the library runs itself is no reason to refuse a change below a memory mount"
+    )
+    func readOnlyRoot() throws {
+        let root = #""rootFilesystem":{"mode":"read-only"}"#
+        let vm = try realVM(
+            try json("{\(root),\"mounts\":[{\"path\":\"/mnt/m\",\"plugin\":{\"id\":\"memory\"}}]}")
+        )
+        defer { finish(vm) }
+        let name = try vm.readLarge("/etc/hostname")
+        #expect(name == Array("agent-os\n".utf8))
+        try vm.write("/mnt/m/f", "x")
+        let large = failure { try vm.writeLarge("/mnt/m/large", Array("x".utf8)) }
+        expect(
+            large,
+            AOS_E_INVALID,
+            errno: "EROFS",
+            says: "below /mnt/m only files of one frame can be written"
+        )
+        expect(
+            failure { try vm.writeLarge("/tmp/large", [1]) },
+            AOS_E_REMOTE,
+            errno: "EROFS",
+            says: "'/tmp/large'"
+        )
+        #expect(try vm.list("/mnt/m") == ["f"])
+        try vm.script("")
+        expect(
+            failure { try vm.write("/mnt/m/f", "y") },
+            AOS_E_INVALID,
+            errno: "EACCES",
+            says: "read-only root"
+        )
+    }
+
     @Test("of a link that was renamed in memory")
     func memory() throws {
         let vm = try realVM(try json(#"{"mounts":[{"path":"/mnt/m","plugin":{"id":"memory"}}]}"#))

@@ -99,6 +99,10 @@ struct RealSnapshotTests {
         let imported = try vm.importLayer(export(#"{"path":"/a","type":"file","content":"a"}"#))
         expect(failure { _ = try vm.sealLayer(imported) }, AOS_E_INVALID, says: "is not writable")
         #expect(entry(try vm.exportLayer(imported), "/a")?["content"]?.stringValue == "a")
+        let upper = try vm.createLayer()
+        let composed = try vm.overlay(upper: upper, lowers: [sealed])
+        expect(failure { _ = try vm.sealLayer(upper) }, AOS_E_INVALID, says: "upper of an overlay")
+        _ = try vm.exportLayer(composed)
         let other = try vm.sidecar.createVM()
         expect(
             failure { _ = try other.overlay(upper: 0, lowers: [sealed]) },
@@ -157,6 +161,14 @@ struct RealSnapshotTests {
             AOS_E_INVALID,
             errno: "EROFS"
         )
+        for first in [
+            #"{"path":"/opt/w","type":"file"}"#, #"{"path":"/opt/w","type":"symlink","target":"x"}"#,
+        ] {
+            let document = export("\(first),{\"path\":\"/opt/w/below\",\"type\":\"file\"}")
+            let error = failure { _ = try vm.bootstrap(document) }
+            expect(error, AOS_E_INVALID, says: "/opt/w/below lies below /opt/w, which is no directory")
+            #expect(try vm.exists("/opt/w") == false)
+        }
         #expect(try vm.list("/etc") == names)
         #expect(
             try vm.script("console.log(require('fs').readFileSync('/opt/x/f', 'utf8'))").outputText

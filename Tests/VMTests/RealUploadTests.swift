@@ -37,6 +37,25 @@ struct RealUploadTests {
         }
     }
 
+    @Test("a link that cannot be is left out, or refused before anything is sent")
+    func impossibleLinks() throws {
+        try withTestFolder { folder in
+            try host(folder, "mkdir t long && echo x > t/f && ln -s f t/near && ln -s /etc/passwd t/far")
+            try host(folder, "echo x > long/f && ln -s \(String(repeating: "n", count: 300)) long/link")
+            let vm = try realVM(try json(#"{"mounts":[{"path":"/mnt/m","plugin":{"id":"memory"}}]}"#))
+            defer { finish(vm) }
+            let sent = try vm.upload("\(folder)/t", to: "/mnt/m/t")
+            #expect(sent["links"] == .integer(1) && sent["skipped"] == .array([.string("far")]))
+            #expect(try vm.list("/mnt/m/t") == ["f", "near"])
+            let error = failure { _ = try vm.upload("\(folder)/long", to: "/tmp/long") }
+            expect(error, AOS_E_INVALID, errno: "ENAMETOOLONG", says: "/tmp/long/link")
+            #expect(try vm.exists("/tmp/long") == false)
+            try host(folder, "mkdir out")
+            let taken = failure { _ = try vm.download("/etc/hostname", to: "\(folder)/out") }
+            expect(taken, AOS_E_INVALID, errno: "EISDIR", says: "'\(folder)/out'")
+        }
+    }
+
     @Test("a file that grows meanwhile is sent as long as it is, and counted so")
     func growing() throws {
         try withTestFolder { folder in

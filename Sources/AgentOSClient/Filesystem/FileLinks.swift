@@ -95,7 +95,7 @@ extension VM {
     }
 
     /// Texts that end the sidecar (hazard H2).
-    private static func checkLinkText(_ text: String, _ path: GuestPath) throws(ClientError) {
+    static func checkLinkText(_ text: String, _ path: GuestPath) throws(ClientError) {
         if text.isEmpty {
             throw .guest("EINVAL", "invalid argument, symlink '\(path.given)': the link's text is empty")
         }
@@ -110,7 +110,10 @@ extension VM {
                 $0.count > GuestPath.maximumComponent
             })
         {
-            throw .guest("ENAMETOOLONG", "file name too long: \(text)")
+            throw .guest(
+                "ENAMETOOLONG",
+                "file name too long, symlink '\(path.given)': its text, \(text.prefix(300))"
+            )
         }
     }
 

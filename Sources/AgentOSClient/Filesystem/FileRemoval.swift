@@ -175,8 +175,12 @@ extension VM {
     func checkMayRemove(beside path: String) -> Steps<Void> {
         removeFileRequest(TemporaryName.beside(path, "unlink")).recover { error throws(ClientError) in
             if error.detail.errno == "ENOENT" { return .done(()) }
-            guard error.detail.errno == "EACCES" else { throw error }
-            throw ClientError.guest("EACCES", "permission denied, rm '\(path)'", kind: .kernel)
+            switch error.detail.errno {
+            case "EACCES": throw ClientError.guest("EACCES", "permission denied, rm '\(path)'", kind: .kernel)
+            case "EROFS":
+                throw ClientError.guest("EROFS", "read-only filesystem, rm '\(path)'", kind: .kernel)
+            default: throw error
+            }
         }
     }
 

@@ -9,6 +9,7 @@ package final class Layer: Sendable {
 
     let name: String
     private let kind: Lock<Kind>
+    private let isUpper: Lock<Bool> = Lock(false)
 
     init(_ name: String, _ kind: Kind) {
         self.name = name
@@ -17,12 +18,18 @@ package final class Layer: Sendable {
 
     /// Nobody else may seal it from here on.
     func beginSealing() throws(ClientError) {
+        guard !isUpper.withLock({ $0 }) else {
+            throw .invalid("the layer is the upper of an overlay, which the sidecar would destroy with it")
+        }
         let before = kind.withLock { kind in
             defer { if kind == .writable { kind = .sealed } }
             return kind
         }
         guard before == .writable else { throw .invalid("layer \(name) is not writable") }
     }
+
+    /// It is what an overlay writes into, from here on.
+    func becomeUpper() { isUpper.withLock { $0 = true } }
 
     /// It was not sealed after all.
     func undoSealing() { kind.withLock { $0 = .writable } }
@@ -96,6 +103,9 @@ extension VM {
         return layerRequest(.createOverlay(request), .overlay) { response in
             if case .overlayCreated(let created) = response { return created.layerId }
             return nil
+        }.map { overlay in
+            upper?.becomeUpper()
+            return overlay
         }.during("createOverlay")
     }
 
@@ -117,6 +127,7 @@ extension VM {
         if configuration.isReadOnly {
             throw .guest("EROFS", "a read-only root takes no entries once it is there")
         }
+        try RootFilesystem.checkTree(entries, "entries")
         for entry in entries where isLowerDirectory(entry.path) {
             throw .guest("EEXIST", "file exists: \(entry.path): it is a directory of a lower layer")
         }

@@ -36,7 +36,14 @@ extension VM {
 
     /// Makes the questions below see what a program that still runs has changed.
     var refresh: Steps<Void> {
-        Steps.begin { [self] in record.hasProcesses ? existsRequest("/").map { _ in } : .done(()) }
+        Steps.begin { [self] in
+            guard record.hasProcesses else { return .done(()) }
+            return existsRequest("/").map { _ in }.recover { error throws(ClientError) in
+                // Of a root that cannot be written, which has no changes to be seen (hazard H14).
+                guard error.detail.errno == "EROFS" else { throw error }
+                return .done(())
+            }
+        }
     }
 
     /// The same before a file is written or a directory made, where that takes no scan: with 100 files and a

@@ -92,6 +92,24 @@ final class ShadowGuard: Sendable {
         }
     }
 
+    /// Empties the copy of a mount that is about to be taken away, but for mounts in it: with that gone it would be taken
+    /// for files of the root.
+    func forget(below folder: String, but mounts: [String]) {
+        guard let seen else { return }
+        var folders = [folder]
+        while let folder = folders.popLast() {
+            for name in HostFile.names(in: seen.folder + folder) ?? [] {
+                let path = GuestPath.join(folder, name)
+                if mounts.contains(where: { path.hasSameBytes(as: $0) }) { continue }
+                if mounts.contains(where: { $0.lies(atOrBelow: path) }) {
+                    folders.append(path)
+                } else {
+                    _ = HostFile.removeTree(seen.folder + path)
+                }
+            }
+        }
+    }
+
     /// For what is about to be made, removed or renamed at a path without links.
     func checkEntry(_ path: String) throws(ClientError) {
         guard let seen, let user = seen.user else { return }

@@ -31,11 +31,17 @@ package struct ProcessOptions: Sendable {
     /// Bytes of each channel that are kept for those who subscribe later.
     package private(set) var replayBytes: Int = OutputHub.replayDefault
     var tier: WasmPermissionTier?
+    private(set) var isOfLibrary: Bool = false
 
     package init() {}
 
-    /// Nobody will subscribe later.
-    mutating func keepsNoReplay() { replayBytes = 0 }
+    /// Of a program of the library's own, which nobody will subscribe to later.
+    static var ofLibrary: ProcessOptions {
+        var options = ProcessOptions()
+        options.replayBytes = 0
+        options.isOfLibrary = true
+        return options
+    }
 
     /// The members `overflow` and `overflowBytes`.
     static func overflow(_ object: ConfigurationObject, isRing fallback: Bool, ringBytes: Int = 1 << 20)

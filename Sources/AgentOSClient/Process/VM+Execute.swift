@@ -83,7 +83,9 @@ extension VM {
     func start(_ process: ProcessRecord, _ options: ProcessOptions) -> Steps<Void> {
         Steps<Void>.begin { [self] () throws(ClientError) in
             try check()
-            guard record.add(process) else { throw connection.closedError() }
+            guard record.add(process, isOfLibrary: options.isOfLibrary) else {
+                throw connection.closedError()
+            }
             let request = ExecuteRequest(
                 processId: process.processID,
                 command: process.command.command,

@@ -38,6 +38,7 @@ private struct Download {
     private var saved = 0
     private var links = 0
     private var missing: [String] = []
+    private var isTree = false
 
     init(
         _ vm: VM,
@@ -71,6 +72,7 @@ private struct Download {
             }
             return summary(files: 1, directories: 0, links: 0)
         }
+        isTree = true
         var walk = WalkOptions()
         walk.exclude = options.exclude
         let entries = try worker.wait(vm.walk(real, walk, ProgressMeter())).filter { entry in
@@ -192,7 +194,7 @@ private struct Download {
                         throw ClientError(.sidecar, "\(FileStream.purpose): a file that was not asked for")
                     }
                     let (folder, name, label) = try place(files[header.index])
-                    try save(header, &stream, folder, name)
+                    try save(header, &stream, folder, name, shown: isTree ? "\(hostPath)/\(label)" : hostPath)
                     meter.add(entries: 1, path: label)
                 }
             }
@@ -207,10 +209,10 @@ private struct Download {
         _ header: FileStream.Header,
         _ stream: inout FileStream,
         _ folder: HostDirectory,
-        _ name: String
+        _ name: String,
+        shown: String
     ) throws(ClientError) {
         let temporary = TemporaryName.next("part")
-        let shown = "\(hostPath)/\(name)"
         do {
             let file = try folder.createFile(temporary)
             try stream.content(header.size) { [meter] piece throws(ClientError) in

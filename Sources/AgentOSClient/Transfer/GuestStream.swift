@@ -20,13 +20,11 @@ final class GuestStream: OutputConsumer {
     /// Starts a program. An interruption of the worker kills it.
     static func start(_ vm: VM, _ arguments: [String], _ worker: Worker) throws(ClientError) -> GuestStream {
         let consumer = GuestStream()
-        var options = ProcessOptions()
-        options.keepsNoReplay()
         let prepared = try vm.prepare(
             vm.processNumbers.nextExecuted(),
             .executed,
             CommandLine(command: "node", arguments: ["-e"] + arguments),
-            options,
+            .ofLibrary,
             in: nil,
             consumer: consumer,
             run: consumer.run

@@ -48,7 +48,13 @@ struct HostTree {
         var folder = Folder(path: path, handle: handle, rest: [])
         for entry in try Self.list(handle, "\(root)/\(path)") where !exclude.contains(ByteKey(entry.name)) {
             let place = Self.join(path, entry.name)
-            _ = try GuestPath(writable: "/" + place)
+            do throws(ClientError) { _ = try GuestPath(writable: "/" + place) } catch {
+                let shown = "\(root)/\(place)"
+                throw ClientError(error.kind, "\(error.message), host path \(String(reflecting: shown))") {
+                    $0 = error.detail
+                    $0.path = shown
+                }
+            }
             guard entry.kind != .other else {
                 skipped.append(place)
                 continue

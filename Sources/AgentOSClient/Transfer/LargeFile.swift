@@ -96,12 +96,23 @@ extension VM {
             throw .guest("EISDIR", "illegal operation on a directory, open '\(path)'")
         }
         let target = try worker.wait(inTurn(.beside, placeOfLarge(given))).path
+        // What the joining program writes there nobody sees: such a root is never looked at again.
+        if configuration.isReadOnly, let mount = mount(of: target), mount.plugin != "host_dir" {
+            throw .guest(
+                "EROFS",
+                "a read-only root: below \(mount.path) only files of one frame can be written, open '\(path)'"
+            )
+        }
         // The parts would stay.
         try worker.wait(inTurn(.beside, checkMayRemove(beside: target)))
         let folder = GuestPath.join(GuestPath.split(target).parent, TemporaryName.next("parts"))
         let whole = GuestPath.join(folder, "whole")
         do throws(ClientError) {
-            try worker.wait(inTurn(.beside, mkdirRequest(folder)))
+            let make = mkdirRequest(folder).recover { error throws(ClientError) in
+                guard error.detail.errno == "EROFS" else { throw error }
+                throw ClientError.guest("EROFS", "read-only filesystem, open '\(path)'", kind: .kernel)
+            }
+            try worker.wait(inTurn(.beside, make))
             var offset: UInt64 = 0
             repeat {
                 let count = try writeParts(folder, from: offset, of: size, worker, meter, bytes)

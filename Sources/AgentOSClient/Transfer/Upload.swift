@@ -34,6 +34,8 @@ private struct Upload {
     private var bytes: UInt64 = 0
     /// Nothing was at the place, so that nothing there can be in the way.
     private var isNew = false
+    /// Links that the sidecar does not make.
+    private var unmade: [String] = []
 
     init(
         _ vm: VM,
@@ -57,6 +59,9 @@ private struct Upload {
     mutating func run() throws(ClientError) -> String {
         guard HostFile.isDirectory(hostPath) else { return try single() }
         let tree = try HostTree(hostPath, exclude: options.exclude, worker)
+        for entry in tree.entries where entry.kind == .link {
+            try VM.checkLinkText(entry.text ?? "", try GuestPath(place(entry)))
+        }
         meter.expect(entries: tree.entries.count, bytes: Int(clamping: tree.bytes))
         let root = try HostTree.open(hostPath)
         if guestPath != "/" {
@@ -72,7 +77,7 @@ private struct Upload {
         }
         try sendFiles(tree.entries.filter { $0.kind == .file }, from: root)
         for entry in tree.entries where entry.kind == .link {
-            try link(entry)
+            if try !link(entry) { unmade.append(entry.path) }
             meter.add(entries: 1, path: entry.path)
         }
         if options.attributes {
@@ -92,8 +97,9 @@ private struct Upload {
         }
         return JSONWriter.text(
             .members([
-                "files": counts(.file), "directories": counts(.directory), "links": counts(.link),
-                "bytes": .number(bytes), "skipped": .array(tree.skipped.map { .string($0) }),
+                "files": counts(.file), "directories": counts(.directory),
+                "links": .number(tree.entries.filter { $0.kind == .link }.count - unmade.count),
+                "bytes": .number(bytes), "skipped": .array((tree.skipped + unmade).map { .string($0) }),
             ])
         )
     }
@@ -234,14 +240,21 @@ private struct Upload {
         try worker.wait(vm.changeMode(path, mode))
     }
 
-    private func link(_ entry: HostTree.Entry) throws(ClientError) {
+    /// False where there can be none: out of a mount.
+    private func link(_ entry: HostTree.Entry) throws(ClientError) -> Bool {
         let path = place(entry)
         let text = entry.text ?? ""
-        do throws(ClientError) { try worker.wait(vm.symlink(text, at: path)) } catch {
-            guard error.detail.errno == "EEXIST" else { throw error }
-            try worker.wait(vm.removeOne(path, directory: false))
-            try worker.wait(vm.symlink(text, at: path))
+        do throws(ClientError) {
+            do throws(ClientError) { try worker.wait(vm.symlink(text, at: path)) } catch {
+                guard error.detail.errno == "EEXIST" else { throw error }
+                try worker.wait(vm.removeOne(path, directory: false))
+                try worker.wait(vm.symlink(text, at: path))
+            }
+        } catch {
+            guard error.detail.errno == "EXDEV" else { throw error }
+            return false
         }
+        return true
     }
 }
 

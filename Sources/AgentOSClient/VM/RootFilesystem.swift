@@ -34,19 +34,20 @@ struct RootFilesystem: Sendable {
         layers =
             try object.list("lowers") { (value, place) throws(ClientError) in try Self.layer(value, place) }
             ?? []
-        try checkTree(object.place("lowers"))
+        let all = layers.flatMap { layer -> [RootFilesystemEntry] in
+            if case .entries(let entries) = layer { entries } else { [] }
+        }
+        try Self.checkTree(all, object.place("lowers"))
     }
 
     /// What is no directory holds nothing, in whichever of the caller's lowers the two are: the sidecar would end as it
     /// copies them. What the base has there is hidden.
-    private func checkTree(_ place: String) throws(ClientError) {
+    static func checkTree(_ entries: [RootFilesystemEntry], _ place: String) throws(ClientError) {
         var kinds: [ByteKey: RootFilesystemEntryKind] = [:]
         var paths: [String] = []
-        for case .entries(let entries) in layers {
-            for entry in entries where kinds[ByteKey(entry.path)] == nil {
-                kinds[ByteKey(entry.path)] = entry.kind
-                paths.append(entry.path)
-            }
+        for entry in entries where kinds[ByteKey(entry.path)] == nil {
+            kinds[ByteKey(entry.path)] = entry.kind
+            paths.append(entry.path)
         }
         for path in paths {
             var folder = GuestPath.split(path).parent

@@ -29,7 +29,14 @@ extension VM {
         var request = configuration.configureRequest
         if !configuration.hasPermissions { request.permissions = nil }
         return refuseMountsOnFiles(configuration.mounts).then { [self, request] in
-            self.request(.configureVm(request)) { body in
+            let kept = configuration.mounts.map(\.path)
+            for mount in mounts.withLock({ $0 }) {
+                let stays = configuration.mounts.contains {
+                    $0.path.hasSameBytes(as: mount.path) && $0.plugin == mount.plugin
+                }
+                if !stays { shadow.forget(below: mount.path, but: kept) }
+            }
+            return self.request(.configureVm(request)) { body in
                 if case .payload(.vmConfigured) = body { return () }
                 return nil
             }

@@ -69,10 +69,10 @@ final class VMRecord: Sendable {
     // MARK: Processes
 
     /// Puts a process in before its `execute` is written. False when the connection has failed already.
-    func add(_ process: ProcessRecord) -> Bool {
+    func add(_ process: ProcessRecord, isOfLibrary: Bool = false) -> Bool {
         state.withLock { state in
             guard state.failure == nil else { return false }
-            state.hasRunPrograms = true
+            if !isOfLibrary { state.hasRunPrograms = true }
             state.processes[ByteKey(process.processID)] = process
             return true
         }
@@ -84,7 +84,7 @@ final class VMRecord: Sendable {
 
     var processes: [ProcessRecord] { state.withLock { $0.processes.values.sorted { $0.order < $1.order } } }
 
-    /// Whether there ever was one.
+    /// Whether there ever was one, other than the library's own, which make no links.
     var hasRunPrograms: Bool { state.withLock { $0.hasRunPrograms } }
 
     /// Whether a program of ours may be changing files at this moment.
