@@ -39,6 +39,36 @@ struct PathHazardTests {
         #expect(failure { _ = try vm.stat("\(path)/x") } != nil)
     }
 
+    @Test("a name that begins with a combining mark is a name like any other")
+    func combiningMark() throws {
+        let vm = try realVM(try json(#"{"mounts":[{"path":"/mnt/é","plugin":{"id":"memory"}}]}"#))
+        defer { finish(vm) }
+        let name = "\u{301}x"
+        for folder in ["/w", "/mnt/é"] {
+            let path = "\(folder)/\(name)"
+            try vm.write("\(path)/f", "x")
+            expect(failure { try vm.rename(path, to: "\(path)/\(name)") }, AOS_E_INVALID, errno: "EINVAL")
+            expect(failure { try vm.move(folder == "/w" ? folder : path, to: "\(path)/in") }, AOS_E_INVALID)
+            try vm.symlink("../\(name)/f", at: "\(path)/up")
+            try vm.symlink("\(path)/f", at: "\(path)/absolute")
+            #expect(try vm.readText("\(path)/up") == "x" && vm.readText("\(path)/absolute") == "x")
+            try vm.write("\(path)/up", "y")
+            #expect(try vm.readText("\(path)/f") == "y" && vm.list(folder) == [name])
+            #expect(try vm.walk(folder).count == 4)
+            let error = failure { try vm.write("/dev/null/\(name)", "x") }
+            #expect(error?.errno == "ENOTDIR", "\(String(describing: error))")
+        }
+        try withTestFolder { folder in
+            let came = try vm.download("/w", to: "\(folder)/w")
+            let sent = try vm.upload("\(folder)/w", to: "/copy")
+            #expect(came["files"] == .integer(1) && sent["files"] == .integer(1))
+        }
+        #expect(try vm.readText("/copy/\(name)/f") == "y")
+        try vm.remove("/w/\(name)", recursive: true)
+        #expect(try vm.list("/w") == [])
+        #expect(try vm.script("console.log(1)").outputText == "1\n")
+    }
+
     @Test("H2: a device itself is read, written, and not removed")
     func deviceItself() throws {
         let vm = try realVM()

@@ -86,7 +86,7 @@ extension VM {
     /// A device has no length, as truncate(2) says too: given one, it has it in the sidecar's copy alone. It is known by
     /// its mode, which has no type.
     private func refuseDeviceLength(_ path: String) -> Steps<Void> {
-        guard path.hasPrefix("/dev/") else { return .done(()) }
+        guard path.lies(below: "/dev") else { return .done(()) }
         return statRequest(path).map { stat throws(ClientError) in
             guard stat.mode & 0o170000 == 0 else { return }
             throw ClientError.guest("EINVAL", "invalid argument, truncate '\(path)'", kind: .kernel)

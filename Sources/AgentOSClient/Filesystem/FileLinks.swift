@@ -56,7 +56,7 @@ extension VM {
                     let folder = GuestPath.split(place).parent
                     return symlinkRequest(
                         place,
-                        text: text.hasPrefix("/") ? Self.relative(text, from: folder) : text
+                        text: text.beginsWithBytes(of: "/") ? Self.relative(text, from: folder) : text
                     )
                 }
             }
@@ -120,8 +120,8 @@ extension VM {
     /// An absolute link text as one relative to `folder`, which has no links on its way.
     static func relative(_ text: String, from folder: String) -> String {
         // `..` in the text stays: what stands before it may be a link.
-        let target = text.split(separator: "/").filter { $0 != "." }
-        let place = folder.split(separator: "/")
+        let target = text.pathComponents.filter { $0 != "." }
+        let place = folder.pathComponents
         let hasParents = target.contains("..")
         let common = hasParents ? 0 : zip(target, place).prefix { $0 == $1 }.count
         let up = Array(repeating: "..", count: place.count - common)

@@ -52,8 +52,8 @@ extension VM {
     /// A directory that moves into one that holds it must not come to lie in itself: it would go with what is
     /// deleted behind it.
     private func refuseOverlap(_ source: String, _ target: String) -> Steps<Void> {
-        guard source.hasPrefix(target + "/") else { return .done(()) }
-        let again = source + source.dropFirst(target.utf8.count)
+        guard source.lies(below: target) else { return .done(()) }
+        let again = source + source.behindBytes(of: target)
         return kind(of: again).map { kind throws(ClientError) in
             if case .missing = kind { return }
             throw ClientError.guest(
@@ -118,7 +118,8 @@ extension VM {
     }
 
     func replaceByLink(_ path: String, _ text: String) -> Steps<Void> {
-        let sent = text.hasPrefix("/") ? Self.relative(text, from: GuestPath.split(path).parent) : text
+        let sent =
+            text.beginsWithBytes(of: "/") ? Self.relative(text, from: GuestPath.split(path).parent) : text
         return symlinkRequest(path, text: sent).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "EEXIST" else { throw error }
             return kind(of: path).then { [self] kind throws(ClientError) in

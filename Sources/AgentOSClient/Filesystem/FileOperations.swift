@@ -183,7 +183,7 @@ extension VM {
     ///
     /// `realpath` tells what is there: a device has no link to read, and its `lstat` may be another's.
     func refuseDevice(_ path: String) -> Steps<Void> {
-        guard path.hasPrefix("/dev/") else { return .done(()) }
+        guard path.lies(below: "/dev") else { return .done(()) }
         let refusal = ClientError.guest("EEXIST", "file exists: \(path)", kind: .kernel)
         return realPathRequest(path).map { _ in true }.recover { error throws(ClientError) in
             guard error.detail.errno == "ENOENT" else { throw error }

@@ -144,7 +144,7 @@ extension VM {
     ///
     /// A file of a lower layer hides its path whatever is done; `renamed` knows of that.
     func removeEntry(_ path: String) -> Steps<Void> {
-        if mount(of: path) != nil || path.hasPrefix("/dev/") { return removeFileRequest(path) }
+        if mount(of: path) != nil || path.lies(below: "/dev") { return removeFileRequest(path) }
         let beside = TemporaryName.beside(path, "unlink")
         let isRemovable = beside.utf8.count <= Self.maximumRemovable
         let last = isRemovable ? beside : GuestPath.join("/", TemporaryName.next("unlink"))

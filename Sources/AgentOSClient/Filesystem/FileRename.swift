@@ -87,7 +87,7 @@ extension VM {
         if from.isRoot || to.isRoot {
             throw .guest("EPERM", "operation not permitted, rename '\(from.given)'")
         }
-        if to.text.hasPrefix(from.text + "/") {
+        if to.text.lies(below: from.text) {
             throw .guest("EINVAL", "cannot move '\(from.given)' into its own descendant '\(to.given)'")
         }
         try refuseInstructions(from)
@@ -126,7 +126,7 @@ extension VM {
                 Renaming(source: source, destination: target, kind: moved, replaced: moved, isNothing: true)
             )
         }
-        if target.hasPrefix(source + "/") {
+        if target.lies(below: source) {
             throw .guest("EINVAL", "cannot move '\(from.given)' into its own descendant '\(to.given)'")
         }
         try refuseMounts(source, "rename")

@@ -55,10 +55,11 @@ extension VM {
                 throw ClientError(.sidecar, "readlink response missing target")
             }
             // Of a directory of the host the sidecar gives the place within the mount, not what the link says.
-            guard target.hasPrefix("/"), let mount = mount(of: path), mount.plugin == "host_dir" else {
+            guard target.beginsWithBytes(of: "/"), let mount = mount(of: path), mount.plugin == "host_dir"
+            else {
                 return target
             }
-            let folder = GuestPath.split(String(path.dropFirst(mount.path.utf8.count))).parent
+            let folder = GuestPath.split(path.behindBytes(of: mount.path)).parent
             return Self.relative(target, from: folder)
         }
     }
@@ -146,18 +147,15 @@ extension VM {
     /// The content lies in a block of its own already, decoded where the frame was read. `given` is the path as the
     /// caller has it.
     func readFileRequest(_ path: String, given: String) -> Steps<ByteBlock> {
-        Steps.begin { [self] () throws(ClientError) in
-            try agreeWithCopy(path)
-            let request = GuestFilesystemCallRequest(operation: .readFile, path: path, recursive: false)
-            return self.request(.guestFilesystemCall(request)) { body throws(ClientError) in
-                switch body {
-                case .fileContent(.bytes(let block)): return block
-                case .fileContent(.absent), .payload(.guestFilesystemResult):
-                    throw ClientError(.sidecar, "sidecar returned no file content for \(given)")
-                case .fileContent(.invalidBase64):
-                    throw ClientError(.sidecar, "decoding base64 file content of \(given): invalid base64")
-                default: return nil
-                }
+        let request = GuestFilesystemCallRequest(operation: .readFile, path: path, recursive: false)
+        return self.request(.guestFilesystemCall(request)) { body throws(ClientError) in
+            switch body {
+            case .fileContent(.bytes(let block)): return block
+            case .fileContent(.absent), .payload(.guestFilesystemResult):
+                throw ClientError(.sidecar, "sidecar returned no file content for \(given)")
+            case .fileContent(.invalidBase64):
+                throw ClientError(.sidecar, "decoding base64 file content of \(given): invalid base64")
+            default: return nil
             }
         }
     }

@@ -63,7 +63,7 @@ private struct Root: Sendable {
 
     func given(_ path: String) -> String {
         if given.hasSameBytes(as: real) { return path }
-        return given + (real == "/" ? path : String(path.dropFirst(real.count)))
+        return given + (real == "/" ? path : path.behindBytes(of: real))
     }
 }
 

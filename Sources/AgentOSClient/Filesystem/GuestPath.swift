@@ -31,10 +31,10 @@ package struct GuestPath: Sendable {
     /// refuse.
     package init(writable path: String, asksForProc: Bool = false) throws(ClientError) {
         try self.init(path)
-        if !asksForProc, text == "/proc" || text.hasPrefix("/proc/") {
+        if !asksForProc, text.lies(atOrBelow: "/proc") {
             throw Self.refusal(.pathReadOnly, "Path is read-only: \(path)", path)
         }
-        if text == "/etc/agentos" || text.hasPrefix("/etc/agentos/") {
+        if text.lies(atOrBelow: "/etc/agentos") {
             throw Self.refusal(.pathReadOnly, "EROFS: read-only file system", path, errno: "EROFS")
         }
         if path.utf8.contains(UInt8(ascii: "\\")) {
@@ -123,6 +123,11 @@ private struct Findings {
 }
 
 extension String {
+    /// Whether the path is one below a directory.
+    func lies(below directory: String) -> Bool {
+        utf8.count > directory.utf8.count && lies(atOrBelow: directory)
+    }
+
     /// Whether the path is that of a directory, or one below it.
     func lies(atOrBelow directory: String) -> Bool {
         let count = directory.utf8.count

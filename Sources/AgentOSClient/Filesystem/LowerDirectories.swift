@@ -19,7 +19,7 @@ extension VM {
         return root.lowers.contains { lower in
             guard case .snapshot(let snapshot) = lower else { return false }
             return snapshot.entries.contains { entry in
-                entry.path.hasPrefix(below)
+                entry.path.beginsWithBytes(of: below)
                     || entry.kind == .directory && entry.path.hasSameBytes(as: path)
             }
         }
@@ -56,7 +56,7 @@ extension VM {
 
     /// For what would take `/etc/agentos` away with it.
     func refuseInstructions(_ path: GuestPath) throws(ClientError) {
-        guard BaseImage.instructionsPath.hasPrefix(path.text + "/") else { return }
+        guard BaseImage.instructionsPath.lies(below: path.text) else { return }
         throw .guest("EROFS", "read-only file system", kind: .pathReadOnly)
     }
 }

@@ -24,7 +24,7 @@ extension VM {
         }.then { [self] text in
             guard let text else { return realPathRequest(path) }
             let target = Self.target(of: text, in: GuestPath.split(link).parent)
-            return realPath(of: target + path.dropFirst(link.count), hops: hops + 1)
+            return realPath(of: target + path.behindBytes(of: link), hops: hops + 1)
         }
     }
 
@@ -36,7 +36,8 @@ extension VM {
             return link
         }
         guard !configuration.lowerLinks.isEmpty else { return nil }
-        let ends = path.indices.dropFirst().filter { path[$0] == "/" } + [path.endIndex]
+        let bytes = path.utf8
+        let ends = bytes.indices.dropFirst().filter { bytes[$0] == UInt8(ascii: "/") } + [bytes.endIndex]
         return ends.map { String(path[..<$0]) }.first { configuration.lowerLinks.contains(ByteKey($0)) }
     }
 

@@ -13,12 +13,13 @@ extension VM {
 
     /// For a request that changes what stands at a path, without links, where that is below a mount.
     func agreeWithCopy(_ path: String, _ kind: HostFile.Kind? = nil) throws(ClientError) {
+        guard guardsFiles else { return }
         // The outermost: a mount in a mount has a place in the other's part of the copy.
-        let outermost = mounts.withLock { mounts in
-            mounts.filter { path.lies(atOrBelow: $0.path) }.min { $0.path.utf8.count < $1.path.utf8.count }
+        var outermost: String?
+        for mount in mounts.withLock({ $0 }) where path.lies(below: mount.path) {
+            if outermost.map({ mount.path.utf8.count < $0.utf8.count }) ?? true { outermost = mount.path }
         }
-        guard let outermost, path != outermost.path else { return }
-        try shadow.agree(on: path, below: outermost.path, kind)
+        if let outermost { try shadow.agree(on: path, below: outermost, kind) }
     }
 
     /// A mount, and what holds one, is not taken away under it: it would stay behind under a path that is not there any
@@ -32,10 +33,11 @@ extension VM {
     /// The sidecar cuts the mount's path off what lies below it a second time (hazard H12): a name there that
     /// begins with it would be another file.
     func checkMount(_ path: String) throws(ClientError) {
-        guard let mount = mount(of: path), mount.plugin == "host_dir", path != mount.path else { return }
-        let inside = path.dropFirst(mount.path.utf8.count + 1)
-        let again = mount.path.dropFirst()
-        guard inside.utf8.starts(with: again.utf8) else { return }
+        guard let mount = mount(of: path), mount.plugin == "host_dir", !path.hasSameBytes(as: mount.path)
+        else { return }
+        let inside = path.behindBytes(of: mount.path + "/")
+        let again = mount.path.behindBytes(of: "/")
+        guard inside.beginsWithBytes(of: again) else { return }
         throw .guest(
             "EINVAL",
             "the sidecar cannot name what begins with \(again) inside of the mount \(mount.path): \(path)"

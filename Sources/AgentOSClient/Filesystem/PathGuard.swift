@@ -227,7 +227,7 @@ extension VM {
 
     /// Writing below a device file ends the sidecar.
     private func checkDevice(_ folder: String, _ given: String) -> Steps<Void> {
-        guard folder.hasPrefix("/dev/") else { return .done(()) }
+        guard folder.lies(below: "/dev") else { return .done(()) }
         return readDirRequest(folder).map { _ in }.recover { error throws(ClientError) in
             guard error.detail.errno == "ENOENT" else { throw error }
             throw ClientError.guest("ENOTDIR", "not a directory, mkdir '\(folder)'", kind: .kernel)
@@ -242,8 +242,8 @@ extension VM {
 
     /// A link's text as an absolute path. `folder` has no links, so `..` means what it says.
     static func target(of text: String, in folder: String) -> String {
-        var parts: [Substring] = text.hasPrefix("/") ? [] : folder.split(separator: "/")
-        for part in text.split(separator: "/") where part != "." {
+        var parts: [Substring] = text.beginsWithBytes(of: "/") ? [] : folder.pathComponents
+        for part in text.pathComponents where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
         return "/" + parts.joined(separator: "/")

@@ -60,7 +60,7 @@ final class ShadowGuard: Sendable {
     func isPlain(_ path: String, _ kind: HostFile.Kind) -> Bool {
         guard let seen else { return false }
         var place = seen.folder
-        let parts = path.split(separator: "/")
+        let parts = path.pathComponents
         for (index, part) in parts.enumerated() {
             place += "/\(part)"
             guard let found = HostFile.kind(place) else { return true }
@@ -70,13 +70,13 @@ final class ShadowGuard: Sendable {
     }
 
     /// Takes out of the copy what contradicts a change below a mount, where it would end the sidecar: a mount has its
-    /// files elsewhere, and of what the host or a guest has done there the copy knows nothing. Nor is it ever read.
+    /// files elsewhere, and of what the host has done there the copy knows nothing.
     ///
     /// `kind` is what the change needs at the path itself, nil where anything will do.
     func agree(on path: String, below mount: String, _ kind: HostFile.Kind?) throws(ClientError) {
         guard let seen else { return }
         var place = seen.folder + mount
-        let parts = path.dropFirst(mount.utf8.count).split(separator: "/")
+        let parts = path.behindBytes(of: mount).pathComponents
         for (index, part) in parts.enumerated() {
             place += "/\(part)"
             guard let found = HostFile.kind(place) else { return }

@@ -76,7 +76,7 @@ private struct Download {
         var walk = WalkOptions()
         walk.exclude = options.exclude
         let entries = try worker.wait(vm.walk(real, walk, ProgressMeter())).filter { entry in
-            !Self.pseudo.contains { entry.path == $0 || entry.path.hasPrefix($0 + "/") }
+            !Self.pseudo.contains { entry.path.lies(atOrBelow: $0) }
         }
         meter.expect(entries: entries.count, bytes: nil)
         let root = try makeRoot()
@@ -138,7 +138,7 @@ private struct Download {
         _ hostPath: String
     ) throws(ClientError) -> HostDirectory {
         var folder = root
-        for part in path.split(separator: "/") {
+        for part in path.pathComponents {
             do throws(SystemError) { folder = try folder.makeDirectory(String(part)) } catch {
                 throw HostTree.failure("\(hostPath)/\(path)", error)
             }

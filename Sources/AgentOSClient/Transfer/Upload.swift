@@ -147,7 +147,7 @@ private struct Upload {
     private func parent(of entry: HostTree.Entry, _ root: HostDirectory) throws(ClientError) -> (
         HostDirectory, String
     ) {
-        let parts = entry.path.split(separator: "/").map(String.init)
+        let parts = entry.path.pathComponents.map(String.init)
         var folder = root
         do throws(SystemError) {
             for part in parts.dropLast() { folder = try folder.directory(part) }

@@ -70,7 +70,7 @@ extension RootFilesystemEntry {
         guard !checked.hasTrailingSlash else { throw .invalid("\(place): path ends with a slash") }
         // The sidecar's own snapshots have these two as links.
         let mayBeLink = kind == .symlink && (path == "/var/lock" || path == "/var/run")
-        let holdsInstructions = BaseImage.instructionsPath.hasPrefix(path + "/")
+        let holdsInstructions = BaseImage.instructionsPath.lies(below: path)
         if kind != .directory, !mayBeLink, path == "/" || BaseImage.isSkeleton(path) || holdsInstructions {
             throw .invalid("\(place): only a directory can be there")
         }
@@ -94,8 +94,7 @@ extension RootFilesystemEntry {
         switch kind {
         case .directory:
             // What is empty need not be written.
-            let below = path + "/"
-            return mode & 0o500 == 0o500 && !entries.contains { $0.path.hasPrefix(below) }
+            return mode & 0o500 == 0o500 && !entries.contains { $0.path.lies(below: path) }
         case .file: return mode & 0o400 != 0
         case .symlink: return true
         }
