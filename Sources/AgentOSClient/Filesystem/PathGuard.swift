@@ -75,16 +75,21 @@ extension VM {
         realPath(of: path).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT", path != "/", hops < Self.maximumHops else { throw error }
             let (parent, name) = GuestPath.split(path)
+            // That nothing is there is said of the path that was asked for; a lost sidecar is another matter.
+            let refused = { @Sendable (later: ClientError) in
+                Steps<String>.fail(later.detail.errno == nil ? later : error)
+            }
             let folder =
-                parent == "/" ? .done("/") : follow(parent, hops: hops + 1).recover { _ in .fail(error) }
+                parent == "/" ? .done("/") : follow(parent, hops: hops + 1).recover { refused($0) }
             return folder.then { [self] real in
                 let place = GuestPath.join(real, name)
                 let behind = real == parent ? .fail(error) : realPath(of: place)
-                return behind.recover { [self] _ in
-                    readLinkRequest(place).then { [self] text in
+                return behind.recover { [self] later throws(ClientError) in
+                    guard later.detail.errno != nil else { throw later }
+                    return readLinkRequest(place).then { [self] text in
                         follow(Self.target(of: text, in: real), hops: hops + 1)
                     }
-                }.recover { _ in .fail(error) }
+                }.recover { refused($0) }
             }
         }
     }
