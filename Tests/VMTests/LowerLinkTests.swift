@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentOSHostTesting
+import AgentOSTestSupport
 import AgentOSWire
 import CAgentOS
 import Testing
@@ -144,6 +145,60 @@ struct LowerLinkTests {
         try vm.unlink("/l/s")
         let left = try vm.list("/l")
         #expect(Set(left) == (replacement == .rename ? ["d"] : ["d", "z"]))
+    }
+
+    @Test(
+        "nothing takes the place of a lower's link to a directory, nor is anything found behind a removed one"
+    )
+    func directoryLink() throws {
+        let vm = try realVM(
+            try Lower.root(Lower.export("\(file("/l/d/k")),\(link("/l/s", "d")),\(link("/l/t", "/l/s"))"))
+        )
+        defer { finish(vm) }
+        try vm.write("/l/own", "own")
+        expect(failure { try vm.rename("/l/own", to: "/l/s") }, AOS_E_INVALID, errno: "EBUSY", says: "/l/s")
+        expect(failure { try vm.move("/l/own", to: "/l/t") }, AOS_E_INVALID, errno: "EBUSY", says: "/l/t")
+        try withTestFolder { folder in
+            try host(folder, "mkdir up && echo x > up/s")
+            let error = failure { _ = try vm.upload("\(folder)/up", to: "/l") }
+            expect(error, AOS_E_INVALID, errno: "EBUSY", says: "/l/s")
+        }
+        #expect(try vm.readText("/l/s/k") == "lower" && vm.readText("/l/t/k") == "lower")
+        try vm.unlink("/l/s")
+        let calls: [HostError?] = [
+            failure { try vm.write("/l/s", "x") }, failure { try vm.writeLarge("/l/s", [1]) },
+            failure { try vm.link("/l/own", to: "/l/s") }, failure { try vm.rename("/l/own", to: "/l/s") },
+            failure { try vm.write("/l/s/k", "x") },
+        ]
+        for error in calls { expect(error, AOS_E_INVALID, errno: "EBUSY", says: "/l/s") }
+        for call in [FileCall.read, .stat, .list, .remove, .removeTree] {
+            expect(failure { try call.run(vm, "/l/s/k") }, AOS_E_REMOTE, errno: "ENOENT")
+        }
+        expect(failure { try vm.rename("/l/s/k", to: "/l/k") }, AOS_E_REMOTE, errno: "ENOENT")
+        #expect(
+            try vm.exists("/l/s/k") == false && vm.exists("/l/s") == false && vm.exists("/l/t/k") == false
+        )
+        try vm.symlink("d", at: "/l/s")
+        #expect(try vm.readText("/l/s/k") == "lower" && vm.readText("/l/t/k") == "lower")
+        try vm.remove("/l/s", recursive: true)
+        #expect(try vm.readText("/l/d/k") == "lower" && vm.list("/l").sorted() == ["d", "own", "t"])
+    }
+
+    @Test("a refused write of a lower directory leaves what it holds to be seen")
+    func writeOfDirectory() throws {
+        let vm = try realVM(try Lower.root(Lower.export("\(file("/l/d/k")),\(link("/l/s", "d"))")))
+        defer { finish(vm) }
+        let before = try vm.list("/usr")
+        for path in ["/l/d", "/l/s", "/usr"] {
+            expect(failure { try vm.write(path, "x") }, AOS_E_REMOTE, errno: "EISDIR")
+        }
+        try withTestFolder { folder in
+            try writeFile("\(folder)/f", [1])
+            expect(failure { _ = try vm.upload("\(folder)/f", to: "/l/d") }, AOS_E_REMOTE, errno: "EISDIR")
+        }
+        #expect(try vm.list("/l/d") == ["k"] && vm.list("/usr") == before)
+        let snapshot = try vm.rootSnapshot()
+        #expect("\(snapshot)".contains("/l/d/k"))
     }
 
     @Test("a file in the place of a link of the base image is that file", arguments: [true, false])

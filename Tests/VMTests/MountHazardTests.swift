@@ -22,6 +22,9 @@ struct MountHazardTests {
         try vm.write("/p/f", "y")
         #expect(try vm.readText("/p/c/f") == "x")
         #expect(try vm.list("/p") == ["c", "f"])
+        for path in ["/p", "/p/c"] {
+            expect(failure { try vm.makeDirectory(path) }, AOS_E_REMOTE, errno: "EEXIST", says: path)
+        }
     }
 
     @Test("H10, 13: an unknown plugin in the middle undoes the creation")

@@ -80,7 +80,9 @@ extension VM {
                     )
                 }
                 return resolveParent(new, makingIt: true).then { [self] place in
-                    refuseExisting(place, "link").then { [self] in linkRequest(real.path, newPath: place) }
+                    refuseExisting(place, "link").then { [self] in
+                        refuseInPlaceOfDirectoryLink(place)
+                    }.then { [self] in linkRequest(real.path, newPath: place) }
                 }
             }
         }

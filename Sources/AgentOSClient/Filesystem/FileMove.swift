@@ -140,8 +140,8 @@ extension VM {
             try checkWritable(encoded, try GuestPath(to))
             return kind(of: to).then { [self] kind in
                 // Written through a link the content would end up elsewhere.
-                if case .link = kind { return removeLink(to) }
-                return .done(())
+                guard case .link = kind else { return .done(()) }
+                return refuseInPlaceOfDirectoryLink(to).then { [self] in removeLink(to) }
             }.then { [self] in writeFileRequest(to, encoded) }
         }.then { [self] in copyAttributes(to, of: from, times: true) }
     }

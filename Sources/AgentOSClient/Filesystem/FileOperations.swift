@@ -161,8 +161,11 @@ extension VM {
             if recursive, path.isRoot { return .done(()) }
             guard recursive else {
                 guard guardsFiles else { return createDirRequest(try unresolved(path)) }
-                return resolveParent(path, makingIt: true).then { [self] real in
-                    refuseDevice(real).then { [self] in createDirRequest(real) }
+                return resolveParent(path, makingIt: true).then { [self] real throws(ClientError) in
+                    if mount(of: real)?.path.hasSameBytes(as: real) == true {
+                        throw ClientError.guest("EEXIST", "file exists, mkdir '\(real)'", kind: .kernel)
+                    }
+                    return refuseDevice(real).then { [self] in createDirRequest(real) }
                 }
             }
             guard guardsFiles else { return makeTree(try unresolved(path)) }

@@ -38,7 +38,7 @@ extension VM {
         guard isLowerDirectory(GuestPath.split(destination).parent) else {
             return renameRequest(source, to: destination)
         }
-        return renameIntoLower(renaming)
+        return refuseInPlaceOfDirectoryLink(destination).then { [self] in renameIntoLower(renaming) }
     }
 
     /// A directory that only a lower layer has is no place for rename until something is written there, and a

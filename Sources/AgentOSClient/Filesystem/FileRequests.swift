@@ -162,7 +162,11 @@ extension VM {
 
     /// Creates or replaces a file.
     func writeFileRequest(_ path: String, _ content: EncodedContent) -> Steps<Void> {
-        isLowerLink(path) ? writeInPlaceOfLowerLink(path, content) : plainWriteRequest(path, content)
+        if isLowerDirectory(path) {
+            // Refused by the sidecar it would hide what the directory holds.
+            return .fail(.guest("EISDIR", "illegal operation on a directory, open '\(path)'", kind: .kernel))
+        }
+        return isLowerLink(path) ? writeInPlaceOfLowerLink(path, content) : plainWriteRequest(path, content)
     }
 
     /// Sent in parts: the content is not copied into a frame.

@@ -7,22 +7,10 @@
 /// copy of the files but not in the guest's, and the end of the next program ends the process.
 extension VM {
     func isLowerDirectory(_ path: String) -> Bool {
-        let root = configuration.rootFilesystem
-        if root.disableDefaultBaseLayer {
-            if BaseImage.skeleton.contains(where: { $0.path.hasSameBytes(as: path) }) { return true }
-        } else if BaseImage.directories.contains(path)
-            || BaseImage.skeleton.contains(where: { $0.path.hasSameBytes(as: path) })
-        {
+        if BaseImage.skeletonPaths.contains(path) || configuration.lowerDirectories.contains(ByteKey(path)) {
             return true
         }
-        let below = path == "/" ? path : path + "/"
-        return root.lowers.contains { lower in
-            guard case .snapshot(let snapshot) = lower else { return false }
-            return snapshot.entries.contains { entry in
-                entry.path.beginsWithBytes(of: below)
-                    || entry.kind == .directory && entry.path.hasSameBytes(as: path)
-            }
-        }
+        return !configuration.rootFilesystem.disableDefaultBaseLayer && BaseImage.directories.contains(path)
     }
 
     /// Whether a lower layer has something else at that path, be it hidden by now.

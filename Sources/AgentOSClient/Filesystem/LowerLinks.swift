@@ -7,19 +7,33 @@ internal import AgentOSWire
 /// to, and with that gone it fails at every call and ends. Nor does it follow a new link there to what only a lower
 /// layer has.
 extension VM {
-    func isLowerLink(_ path: String) -> Bool {
-        guard guardsFiles else { return false }
-        if !configuration.rootFilesystem.disableDefaultBaseLayer, BaseImage.links.contains(path) {
-            return true
+    func isLowerLink(_ path: String) -> Bool { guardsFiles && lowerLinkText(path) != nil }
+
+    private func lowerLinkText(_ path: String) -> String? { configuration.lowerLinks[ByteKey(path)] }
+
+    /// For a file that is to stand at this path. In the place of a lower's link to a directory the sidecar would see both
+    /// of them, and end when they are removed.
+    func refuseInPlaceOfDirectoryLink(_ path: String) -> Steps<Void> {
+        guard guardsFiles, let text = lowerLinkText(path) else { return .done(()) }
+        let target = Self.target(of: text, in: GuestPath.split(path).parent)
+        return follow(target).then { [self] in kind(of: $0) }.recover { error throws(ClientError) in
+            guard error.detail.errno != nil else { throw error }
+            return .done(.missing)
+        }.map { kind throws(ClientError) in
+            guard kind.isDirectory else { return }
+            throw ClientError.guest(
+                "EBUSY",
+                "the sidecar cannot put a file where a lower layer has a link to a directory: \(path)"
+            )
         }
-        return !configuration.lowerLinks.isEmpty && configuration.lowerLinks.contains(ByteKey(path))
     }
 
     /// Where a path leads. What a lower's link says by now is asked, and the rest of the way begins there.
     func realPath(of path: String, hops: Int = 0) -> Steps<String> {
         guard hops < Self.maximumHops, let link = lowerLink(on: path) else { return realPathRequest(path) }
         return readLinkRequest(link).map { String?.some($0) }.recover { error throws(ClientError) in
-            guard error.detail.errno != nil else { throw error }
+            // It was removed, and the sidecar would go on following it; or something else has taken its place.
+            guard let errno = error.detail.errno, errno != "ENOENT" else { throw error }
             return .done(nil)
         }.then { [self] text in
             guard let text else { return realPathRequest(path) }
@@ -28,17 +42,22 @@ extension VM {
         }
     }
 
+    /// Whether there can be nothing at a path without links, for one of a lower's that led there was removed.
+    func isBehindRemovedLink(_ path: String) -> Steps<Bool> {
+        guard guardsFiles, let link = lowerLink(on: path), !link.hasSameBytes(as: path) else {
+            return .done(false)
+        }
+        return readLinkRequest(link).map { _ in false }.recover { error throws(ClientError) in
+            guard error.detail.errno != nil else { throw error }
+            return .done(error.detail.errno == "ENOENT")
+        }
+    }
+
     /// The first of such links that is on the way, or at its end.
     private func lowerLink(on path: String) -> String? {
-        if !configuration.rootFilesystem.disableDefaultBaseLayer,
-            let link = BaseImage.links.first(where: { path.lies(atOrBelow: $0) })
-        {
-            return link
-        }
-        guard !configuration.lowerLinks.isEmpty else { return nil }
         let bytes = path.utf8
         let ends = bytes.indices.dropFirst().filter { bytes[$0] == UInt8(ascii: "/") } + [bytes.endIndex]
-        return ends.map { String(path[..<$0]) }.first { configuration.lowerLinks.contains(ByteKey($0)) }
+        return ends.map { String(path[..<$0]) }.first { configuration.lowerLinks[ByteKey($0)] != nil }
     }
 
     /// A link is made in the upper layer, which ends the hiding of the path, and a file takes its place: to that rename
@@ -47,7 +66,9 @@ extension VM {
         kind(of: path).then { [self] kind in
             guard case .missing = kind else { return plainWriteRequest(path, content) }
             let temporary = TemporaryName.beside(path, "write")
-            return plainWriteRequest(temporary, content).then { [self] in
+            return refuseInPlaceOfDirectoryLink(path).then { [self] in
+                plainWriteRequest(temporary, content)
+            }.then { [self] in
                 symlinkRequest(path, text: GuestPath.split(temporary).name).recover {
                     error throws(ClientError) in
                     // Another write of the same path was first.

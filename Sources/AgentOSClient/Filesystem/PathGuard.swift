@@ -71,7 +71,7 @@ extension VM {
 
     /// `realpath`, and where that finds nothing once more through the parent and what a link says: the sidecar does
     /// not follow one of a lower layer to what only the upper one has, nor the other way round.
-    private func follow(_ path: String, hops: Int = 0) -> Steps<String> {
+    func follow(_ path: String, hops: Int = 0) -> Steps<String> {
         realPath(of: path).recover { [self] error throws(ClientError) in
             guard error.detail.errno == "ENOENT", path != "/", hops < Self.maximumHops else { throw error }
             let (parent, name) = GuestPath.split(path)
@@ -96,7 +96,13 @@ extension VM {
 
     func kind(of path: String) -> Steps<Kind> {
         if path == "/" { return readDirRequest(path).map { .directory(names: $0) } }
-        return readLinkRequest(path).map { _ in Kind.link }.recover { [self] error throws(ClientError) in
+        return isBehindRemovedLink(path).then { [self] isNothing in
+            isNothing ? .done(.missing) : shownKind(of: path)
+        }
+    }
+
+    private func shownKind(of path: String) -> Steps<Kind> {
+        readLinkRequest(path).map { _ in Kind.link }.recover { [self] error throws(ClientError) in
             switch error.detail.errno {
             case "ENOENT": return .done(.missing)
             case "EACCES" where Self.leadsOutOfMount(error): return .done(.link)
@@ -158,6 +164,8 @@ extension VM {
                     return resolveDirectory(parent, of: path.given).then { [self] folder in
                         let real = folder.last ?? "/"
                         let target = GuestPath.join(real, name)
+                        // Where not even its directory is.
+                        guard folder.count == 1 else { return .done(.done(folder.dropFirst() + [target])) }
                         return readLinkRequest(target).map { text in
                             // A link to nothing: its target is what the write makes.
                             .again((Self.target(of: text, in: real), state.hops + 1))

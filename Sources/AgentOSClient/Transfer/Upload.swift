@@ -267,7 +267,10 @@ extension VM {
         readLink(path).map { _ in true }.recover { error throws(ClientError) in
             guard ["ENOENT", "EINVAL", "ENOTDIR"].contains(error.detail.errno) else { throw error }
             return .done(false)
-        }.then { [self] isLink in isLink ? removeOne(path, directory: false) : .done(()) }
+        }.then { [self] isLink in
+            guard isLink else { return .done(()) }
+            return refuseInPlaceOfDirectoryLink(path).then { [self] in removeOne(path, directory: false) }
+        }
     }
 
     /// Permissions that the sidecar's own user can live with: where that is not root its own are kept.

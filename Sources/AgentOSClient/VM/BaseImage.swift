@@ -24,9 +24,11 @@ enum BaseImage {
         "/usr/lib/os-release", "/var/lock", "/var/run", "/var/spool/cron/crontabs",
     ]
 
-    /// The links among them.
-    static let links: Set<String> = [
-        "/etc/os-release", "/usr/bin/env", "/var/lock", "/var/run", "/var/spool/cron/crontabs",
+    /// The links among them, with what they say.
+    static let links: [String: String] = [
+        "/etc/os-release": "../usr/lib/os-release", "/usr/bin/env": "/bin/busybox",
+        "/var/lock": "../run/lock",
+        "/var/run": "../run", "/var/spool/cron/crontabs": "../../../etc/crontabs",
     ]
 
     static func contains(_ path: String) -> Bool { directories.contains(path) || others.contains(path) }
@@ -47,7 +49,9 @@ enum BaseImage {
         "/home/user": 0o2755,
     ]
 
-    static func isSkeleton(_ path: String) -> Bool { skeleton.contains { $0.path == path } }
+    static let skeletonPaths: Set<String> = Set(skeleton.map(\.path))
+
+    static func isSkeleton(_ path: String) -> Bool { skeletonPaths.contains(path) }
 
     /// Variables of every guest process (vm.md 6.1). The host's own never go to guests.
     static let environment: [(name: String, value: String)] = [

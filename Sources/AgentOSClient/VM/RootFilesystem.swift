@@ -2,6 +2,25 @@
 internal import AgentOSSystem
 internal import AgentOSWire
 
+extension RootFilesystemDescriptor {
+    /// What the lowers hold of both: of the base image its links, where nothing hides them; of snapshots directories also
+    /// where only something below them is named.
+    var linksAndDirectories: (links: [ByteKey: String], directories: Set<ByteKey>) {
+        var links: [ByteKey: String] = [:]
+        if !disableDefaultBaseLayer { for (path, text) in BaseImage.links { links[ByteKey(path)] = text } }
+        var directories: Set<ByteKey> = []
+        for case .snapshot(let snapshot) in lowers {
+            for entry in snapshot.entries {
+                links[ByteKey(entry.path)] = nil
+                if entry.kind == .symlink { links[ByteKey(entry.path)] = entry.target ?? "" }
+                var folder = entry.kind == .directory ? entry.path : GuestPath.split(entry.path).parent
+                while directories.insert(ByteKey(folder)).inserted { folder = GuestPath.split(folder).parent }
+            }
+        }
+        return (links.filter { !directories.contains($0.key) }, directories)
+    }
+}
+
 /// The root filesystem that a caller asks for (filesystem.md 9.2), checked for everything that would end the
 /// sidecar.
 struct RootFilesystem: Sendable {

@@ -15,8 +15,10 @@ package struct VMConfiguration: Sendable {
     let metadata: [(name: String, value: String)]
     let policy: PermissionPolicy
     let rootFilesystem: RootFilesystemDescriptor
-    /// The links in the caller's own lowers.
-    let lowerLinks: Set<ByteKey>
+    /// The links in the base image and in the caller's own lowers, with what they say.
+    let lowerLinks: [ByteKey: String]
+    /// The directories in them and in ours, named or not.
+    let lowerDirectories: Set<ByteKey>
     /// What is put into the root once it is there.
     let bootstrapEntries: [RootFilesystemEntry]
     let isReadOnly: Bool
@@ -85,12 +87,7 @@ package struct VMConfiguration: Sendable {
             mountPoints: mounts.map(\.path)
         )
         rootFilesystem = root.descriptor(readOnly: isReadOnly, generated: generated)
-        lowerLinks = Set(
-            rootFilesystem.lowers.flatMap { lower -> [ByteKey] in
-                guard case .snapshot(let snapshot) = lower else { return [] }
-                return snapshot.entries.filter { $0.kind == .symlink }.map { ByteKey($0.path) }
-            }
-        )
+        (lowerLinks, lowerDirectories) = rootFilesystem.linksAndDirectories
         metadata = try Self.metadata(object)
         allowedNodeBuiltins = try object.strings("allowedNodeBuiltins") ?? []
         if object.value("allowedNodeBuiltins") != nil, allowedNodeBuiltins.isEmpty {
