@@ -145,6 +145,28 @@ struct MountCopyTests {
         )
     }
 
+    @Test("what a lower has where something is mounted is no reason to refuse anything there")
+    func hidingLower() throws {
+        let file = #"{"path":"/data/d/k","type":"file"}"#
+        let link = #"{"path":"/data/l","type":"symlink","target":"d"}"#
+        let root = try Lower.root(Lower.export("\(file),\(link)"))
+        let mounts = try json(#"[{"path":"/data","plugin":{"id":"memory"}}]"#)
+        let vm = try realVM(.members(["rootFilesystem": root["rootFilesystem"], "mounts": mounts]))
+        defer { finish(vm) }
+        try vm.write("/data/d", "file")
+        try vm.makeDirectory("/data/l/below", recursive: true)
+        try vm.write("/data/l/f", "x")
+        try vm.chmod("/data/d", 0o600)
+        try vm.rename("/data/l", to: "/data/moved")
+        try vm.write("/data/l", "file")
+        #expect(try vm.readText("/data/d") == "file" && vm.readText("/data/l") == "file")
+        #expect(try vm.list("/data").sorted() == ["d", "l", "moved"])
+        try vm.remove("/data/moved", recursive: true)
+        try vm.remove("/data/d")
+        #expect(try vm.script("console.log(1)").code == 0)
+        #expect(try vm.list("/data") == ["l"])
+    }
+
     @Test("of a link that was renamed in memory")
     func memory() throws {
         let vm = try realVM(try json(#"{"mounts":[{"path":"/mnt/m","plugin":{"id":"memory"}}]}"#))

@@ -7,10 +7,15 @@
 /// copy of the files but not in the guest's, and the end of the next program ends the process.
 extension VM {
     func isLowerDirectory(_ path: String) -> Bool {
-        if BaseImage.skeletonPaths.contains(path) || configuration.lowerDirectories.contains(ByteKey(path)) {
-            return true
-        }
-        return !configuration.rootFilesystem.disableDefaultBaseLayer && BaseImage.directories.contains(path)
+        let isOne =
+            BaseImage.skeletonPaths.contains(path) || configuration.lowerDirectories.contains(ByteKey(path))
+            || !configuration.rootFilesystem.disableDefaultBaseLayer && BaseImage.directories.contains(path)
+        return isOne && !isHiddenByMount(path)
+    }
+
+    /// What a mount holds is not a lower's, whatever that has at the same path.
+    func isHiddenByMount(_ path: String) -> Bool {
+        mount(of: path).map { path.lies(below: $0.path) } ?? false
     }
 
     /// Whether a lower layer has something else at that path, be it hidden by now.
@@ -25,7 +30,7 @@ extension VM {
 
     /// For a new directory. Where such a file was removed, the sidecar would not make it, and bring the file back.
     func refuseInPlaceOfLowerFile(_ path: String) -> Steps<Void> {
-        guard guardsFiles, isLowerFile(path) else { return .done(()) }
+        guard guardsFiles, isLowerFile(path), !isHiddenByMount(path) else { return .done(()) }
         return kind(of: path).map { kind throws(ClientError) in
             guard case .missing = kind else { return }
             let text = "the sidecar cannot put a directory where a lower layer has a file: \(path)"

@@ -9,7 +9,10 @@ internal import AgentOSWire
 extension VM {
     func isLowerLink(_ path: String) -> Bool { guardsFiles && lowerLinkText(path) != nil }
 
-    private func lowerLinkText(_ path: String) -> String? { configuration.lowerLinks[ByteKey(path)] }
+    private func lowerLinkText(_ path: String) -> String? {
+        guard let text = configuration.lowerLinks[ByteKey(path)], !isHiddenByMount(path) else { return nil }
+        return text
+    }
 
     /// For a file that is to stand at this path. In the place of a lower's link to a directory the sidecar would see both
     /// of them, and end when they are removed.
@@ -57,7 +60,7 @@ extension VM {
     private func lowerLink(on path: String) -> String? {
         let bytes = path.utf8
         let ends = bytes.indices.dropFirst().filter { bytes[$0] == UInt8(ascii: "/") } + [bytes.endIndex]
-        return ends.map { String(path[..<$0]) }.first { configuration.lowerLinks[ByteKey($0)] != nil }
+        return ends.map { String(path[..<$0]) }.first { lowerLinkText($0) != nil }
     }
 
     /// A link is made in the upper layer, which ends the hiding of the path, and a file takes its place: to that rename
