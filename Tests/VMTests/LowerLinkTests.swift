@@ -197,6 +197,14 @@ struct LowerLinkTests {
             expect(failure { _ = try vm.upload("\(folder)/f", to: "/l/d") }, AOS_E_REMOTE, errno: "EISDIR")
         }
         #expect(try vm.list("/l/d") == ["k"] && vm.list("/usr") == before)
+        // The base image, asked for by name.
+        let root = #"{"disableDefaultBaseLayer":true,"lowers":[{"kind":"bundled-base-filesystem"}]}"#
+        let named = try vm.sidecar.createVM(try json("{\"rootFilesystem\":\(root)}"))
+        let kept = try named.list("/etc/apk")
+        expect(failure { try named.write("/etc/apk", "x") }, AOS_E_REMOTE, errno: "EISDIR")
+        expect(failure { try named.remove("/etc/apk", recursive: true) }, AOS_E_INVALID, errno: "EBUSY")
+        #expect(try named.list("/etc/apk") == kept)
+        try named.shutdown()
         let snapshot = try vm.rootSnapshot()
         #expect("\(snapshot)".contains("/l/d/k"))
     }

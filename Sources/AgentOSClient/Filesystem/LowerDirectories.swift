@@ -9,7 +9,7 @@ extension VM {
     func isLowerDirectory(_ path: String) -> Bool {
         let isOne =
             BaseImage.skeletonPaths.contains(path) || configuration.lowerDirectories.contains(ByteKey(path))
-            || !configuration.rootFilesystem.disableDefaultBaseLayer && BaseImage.directories.contains(path)
+            || configuration.rootFilesystem.hasBase && BaseImage.directories.contains(path)
         return isOne && !isHiddenByMount(path)
     }
 
@@ -21,7 +21,7 @@ extension VM {
     /// Whether a lower layer has something else at that path, be it hidden by now.
     private func isLowerFile(_ path: String) -> Bool {
         let root = configuration.rootFilesystem
-        if !root.disableDefaultBaseLayer, BaseImage.others.contains(path) { return true }
+        if root.hasBase, BaseImage.others.contains(path) { return true }
         return root.lowers.contains { lower in
             guard case .snapshot(let snapshot) = lower else { return false }
             return snapshot.entries.contains { $0.kind != .directory && $0.path.hasSameBytes(as: path) }

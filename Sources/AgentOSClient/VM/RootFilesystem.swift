@@ -3,11 +3,17 @@ internal import AgentOSSystem
 internal import AgentOSWire
 
 extension RootFilesystemDescriptor {
+    /// By itself, or because it was asked for by name.
+    var hasBase: Bool {
+        !disableDefaultBaseLayer
+            || lowers.contains { if case .bundledBaseFilesystem = $0 { true } else { false } }
+    }
+
     /// What the lowers hold of both: of the base image its links, where nothing hides them; of snapshots directories also
     /// where only something below them is named.
     var linksAndDirectories: (links: [ByteKey: String], directories: Set<ByteKey>) {
         var links: [ByteKey: String] = [:]
-        if !disableDefaultBaseLayer { for (path, text) in BaseImage.links { links[ByteKey(path)] = text } }
+        if hasBase { for (path, text) in BaseImage.links { links[ByteKey(path)] = text } }
         var directories: Set<ByteKey> = []
         for case .snapshot(let snapshot) in lowers {
             for entry in snapshot.entries {
