@@ -50,7 +50,7 @@ package final class TemporaryDirectory: Sendable {
     package func remove() { Self.remove(path) }
 
     private static func remove(_ path: String) {
-        guard aos_shim_remove_tree(path) != 0 else { return }
+        if HostFile.removeTree(path) { return }
         // Without a descriptor to be had nothing can be listed: what holds only our own file goes all the same.
         unlink("\(path)/\(lockName)")
         rmdir(path)
@@ -74,7 +74,7 @@ package final class TemporaryDirectory: Sendable {
             // Not ours to open, or locked by its owner: left alone.
             let lock = aos_shim_lock_file("\(path)/\(lockName)", 0)
             guard lock >= 0 else { continue }
-            _ = aos_shim_remove_tree(path)
+            _ = HostFile.removeTree(path)
             close(lock)
         }
     }
