@@ -171,41 +171,77 @@ package final class Reactor: Sendable {
         SystemCall.signalEvent(descriptors.wake.number)
     }
 
+    /// Descriptors are looked at before what is due: a thread that got its turn late would otherwise tell that
+    /// a wait is over although what was waited for has come in time.
     private func run(_ descriptors: Descriptors) {
-        var tokens = [UInt64](repeating: 0, count: 64)
-        var events = [UInt32](repeating: 0, count: 64)
+        let capacity = 64
+        var tokens = [UInt64](repeating: 0, count: capacity)
+        var events = [UInt32](repeating: 0, count: capacity)
         while true {
             let now = MonotonicTime.now
-            let (actions, timeout, isOver) = state.withLock { state -> ([TimerQueue.Action], Int32, Bool) in
-                let due = state.timers.due(now) + state.jobs
-                state.jobs = []
-                state.sleepsUntil = nil
-                if !due.isEmpty { return (due, 0, false) }
-                if state.watched.isEmpty, state.timers.isEmpty {
-                    state.descriptors = nil
-                    return ([], 0, true)
-                }
-                let next = state.timers.nextDeadline()
-                state.sleepsUntil = next ?? MonotonicTime(nanoseconds: .max)
-                return ([], next.map { Int32(clamping: ($0.since(now) + 999_999) / 1_000_000) } ?? -1, false)
-            }
-            if isOver { return }
-            for action in actions { action() }
-            if !actions.isEmpty { continue }
-            let count = aos_shim_epoll_wait(descriptors.epoll.number, &tokens, &events, 64, timeout)
-            for index in 0..<Int(max(count, 0)) {
-                if tokens[index] == 0 {
-                    SystemCall.clearEvent(descriptors.wake.number)
-                    continue
-                }
-                let token = tokens[index]
-                guard let watched = state.withLock({ $0.watched[token] }) else { continue }
-                let failed = events[index] & AOS_SHIM_FAILED != 0
-                watched.source.descriptorReady(
-                    readable: failed || events[index] & AOS_SHIM_READABLE != 0,
-                    writable: failed || events[index] & AOS_SHIM_WRITABLE != 0
+            guard let look = nextLook(now) else { return }
+            var timeout = look.timeout
+            var told = 0
+            var count = 0
+            repeat {
+                count = Int(
+                    aos_shim_epoll_wait(
+                        descriptors.epoll.number,
+                        &tokens,
+                        &events,
+                        Int32(capacity),
+                        timeout
+                    )
                 )
+                for index in 0..<max(count, 0) {
+                    if tokens[index] == 0 {
+                        SystemCall.clearEvent(descriptors.wake.number)
+                    } else {
+                        tell(tokens[index], events[index])
+                    }
+                }
+                told += max(count, 0)
+                timeout = 0
+                // A full list may have left some out. All have had their turn once more were told than are watched:
+                // those that stay ready all the time keep no timer waiting.
+            } while count == capacity && told <= look.watched
+            // Of the timers those alone that were due before the look: it has seen all that came until then.
+            let actions = state.withLock { state -> [TimerQueue.Action] in
+                state.sleepsUntil = nil
+                let actions = state.timers.due(now) + state.jobs
+                state.jobs = []
+                return actions
             }
+            for action in actions { action() }
         }
+    }
+
+    /// How long to wait, in milliseconds and -1 for ever, and how many descriptors are watched; nil if nothing is
+    /// left to wait for, and then the thread counts as gone.
+    private func nextLook(_ now: MonotonicTime) -> (timeout: Int32, watched: Int)? {
+        state.withLock { state in
+            let watched = state.watched.count
+            if !state.jobs.isEmpty { return (0, watched) }
+            guard let next = state.timers.nextDeadline() else {
+                if watched == 0 {
+                    state.descriptors = nil
+                    return nil
+                }
+                state.sleepsUntil = MonotonicTime(nanoseconds: .max)
+                return (-1, watched)
+            }
+            if next <= now { return (0, watched) }
+            state.sleepsUntil = next
+            return (Int32(clamping: (next.since(now) + 999_999) / 1_000_000), watched)
+        }
+    }
+
+    private func tell(_ token: UInt64, _ events: UInt32) {
+        guard let watched = state.withLock({ $0.watched[token] }) else { return }
+        let failed = events & AOS_SHIM_FAILED != 0
+        watched.source.descriptorReady(
+            readable: failed || events & AOS_SHIM_READABLE != 0,
+            writable: failed || events & AOS_SHIM_WRITABLE != 0
+        )
     }
 }

@@ -105,6 +105,33 @@ struct ReactorTests {
         Reactor.current.remove(token)
     }
 
+    @Test("a thread that got its turn late tells of each ready descriptor before it says that a time is over")
+    func late() throws {
+        let watched = try (0..<150).map { _ in
+            let event = try SystemCall.eventDescriptor()
+            let source = CountingSource()
+            return (event, source, try Reactor.current.add(event.number, .readable, source))
+        }
+        let isHeld = Lock(false)
+        let isFree = Lock(false)
+        Reactor.current.perform {
+            isHeld.withLock { $0 = true }
+            #expect(Parallel.waits { isFree.withLock { $0 } })
+        }
+        #expect(Parallel.waits { isHeld.withLock { $0 } })
+        let told = Lock<Int?>(nil)
+        let deadline = MonotonicTime.now.adding(1_000_000)
+        _ = Reactor.current.schedule(deadline) {
+            told.withLock { $0 = watched.count { $0.1.count > 0 } }
+        }
+        for (event, _, _) in watched { SystemCall.signalEvent(event.number) }
+        #expect(Parallel.waits { MonotonicTime.now > deadline })
+        isFree.withLock { $0 = true }
+        #expect(Parallel.waits { told.withLock { $0 != nil } })
+        #expect(told.withLock { $0 } == 150)
+        for (_, _, token) in watched { Reactor.current.remove(token) }
+    }
+
     @Test("a descriptor that is none cannot be watched")
     func badDescriptor() {
         #expect(throws: SystemError(EBADF)) { try Reactor.current.add(-1, .readable, CountingSource()) }
