@@ -12,12 +12,14 @@ package final class HostStream: Sendable {
     package let number: Int32
     private let own: OwnedDescriptor?
     private let isSocket: Bool
+    private let isTerminal: Bool
 
     package init(_ fd: Int32, forWriting: Bool) {
         number = fd
         var status = stat()
         let type = fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0
         isSocket = type == S_IFSOCK
+        isTerminal = type == S_IFCHR && isatty(fd) != 0
         guard type == S_IFIFO || (type == S_IFCHR && aos_shim_is_terminal(fd) != 0) else {
             own = nil
             return
@@ -31,6 +33,11 @@ package final class HostStream: Sendable {
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
         if isSocket { return try SystemCall.receive(number, into: buffer) }
         return try SystemCall.read(own?.number ?? number, into: buffer)
+    }
+
+    /// Whether a read failed because the other side is gone, which is the end of the input and no fault.
+    package func isHungUp(_ error: SystemError) -> Bool {
+        isTerminal && error == SystemError(EIO) || isSocket && error == SystemError(ECONNRESET)
     }
 
     /// Bytes written; throws `wouldBlock` where there is no room.

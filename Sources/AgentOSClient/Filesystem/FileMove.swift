@@ -124,7 +124,7 @@ extension VM {
             guard error.detail.errno == "EEXIST" else { throw error }
             return kind(of: path).then { [self] kind throws(ClientError) in
                 if case .directory = kind { throw error }
-                return removeLink(path).then { [self] in symlinkRequest(path, text: sent) }
+                return removeLink(path).then { [self] in symlinkRequest(path, text: sent) }.undivided
             }
         }
     }
@@ -139,10 +139,11 @@ extension VM {
             let encoded = FileBytes(block.bytes).encoded
             try checkWritable(encoded, try GuestPath(to))
             return kind(of: to).then { [self] kind in
+                guard case .link = kind else { return writeFileRequest(to, encoded) }
                 // Written through a link the content would end up elsewhere.
-                guard case .link = kind else { return .done(()) }
-                return refuseInPlaceOfDirectoryLink(to).then { [self] in removeLink(to) }
-            }.then { [self] in writeFileRequest(to, encoded) }
+                let replace = removeLink(to).then { [self] in writeFileRequest(to, encoded) }
+                return refuseInPlaceOfDirectoryLink(to).then { replace.undivided }
+            }
         }.then { [self] in copyAttributes(to, of: from, times: true) }
     }
 

@@ -202,9 +202,17 @@ extension VM {
 
     private func makeTree(_ path: String) -> Steps<Void> {
         mkdirRequest(path).recover { [self] error throws(ClientError) in
-            guard error.detail.errno == "EEXIST" else { throw error }
-            return statRequest(path).map { stat throws(ClientError) in
-                if !stat.isDirectory { throw error }
+            switch error.detail.errno {
+            case "EEXIST":
+                return statRequest(path).map { stat throws(ClientError) in
+                    if !stat.isDirectory { throw error }
+                }
+            // Where nothing can be made, a directory that is there already is success all the same.
+            case "EROFS":
+                return kind(of: path).map { kind throws(ClientError) in
+                    if !kind.isDirectory { throw error }
+                }
+            default: throw error
             }
         }
     }

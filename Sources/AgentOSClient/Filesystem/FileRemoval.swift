@@ -145,6 +145,18 @@ extension VM {
     /// A file of a lower layer hides its path whatever is done; `renamed` knows of that.
     func removeEntry(_ path: String) -> Steps<Void> {
         if mount(of: path) != nil || path.lies(below: "/dev") { return removeFileRequest(path) }
+        guard hasFileRules else { return removeUnderAnotherName(path).undivided }
+        // A rule may be about this name, or all but this one.
+        return checkMayRemove(path).then { [self] in checkMayRemove(beside: path).map { true } }.recover {
+            [self] error throws(ClientError) in
+            guard error.detail.errno == "EACCES" else { throw error }
+            return checkMayRemove(path).map { false }
+        }.then { [self] isAllowed in
+            isAllowed ? removeUnderAnotherName(path).undivided : removeFileRequest(path)
+        }
+    }
+
+    private func removeUnderAnotherName(_ path: String) -> Steps<Void> {
         let beside = TemporaryName.beside(path, "unlink")
         let isRemovable = beside.utf8.count <= Self.maximumRemovable
         let last = isRemovable ? beside : GuestPath.join("/", TemporaryName.next("unlink"))
@@ -152,7 +164,14 @@ extension VM {
             [self] isRenamed in
             // Its own error is the better one.
             guard isRenamed else { return removeFileRequest(path) }
-            return removeFileRequest(last).onFailure { [self] in renameRequest(last, to: path) }
+            return removeFileRequest(last).onRefusal { [self] in
+                renameRequest(last, to: path).recover { [self] _ in
+                    // Where a lower layer has a file the path is hidden until something is made there.
+                    writeFileRequest(path, FileBytes.none.encoded).then { [self] in
+                        renameRequest(last, to: path)
+                    }
+                }
+            }
         }
     }
 
@@ -162,12 +181,28 @@ extension VM {
         if mount(of: path) != nil {
             return removeFileRequest(path).recover { [self] error throws(ClientError) in
                 guard error.detail.errno == "ENOENT" else { throw error }
-                return replaceByEmptyFile(path).then { [self] in removeFileRequest(path) }
+                let replace = replaceByEmptyFile(path).then { [self] in removeFileRequest(path) }
+                return replace.undivided
             }
         }
-        // What was replaced could not be brought back where nothing may be removed.
-        return checkMayRemove(beside: path).then { [self] in replaceByEmptyFile(path) }.then { [self] in
-            removeEntry(path)
+        // What was replaced could not be brought back where it, or anything beside it, may not be removed.
+        return (hasFileRules ? checkMayRemove(path) : .done(())).then { [self] in
+            checkMayRemove(beside: path)
+        }.then { [self] in
+            let replace = replaceByEmptyFile(path).then { [self] in removeEntry(path) }
+            return replace.undivided
+        }
+    }
+
+    /// Whether a policy has rules for files, which need not be the same for all of them.
+    var hasFileRules: Bool { policy.withLock { $0.hasFileRules } }
+
+    /// Fails where a policy forbids to remove what stands there, which is no directory. Removing it as one asks the policy
+    /// and does nothing else.
+    func checkMayRemove(_ path: String) -> Steps<Void> {
+        removeDirRequest(path).recover { error throws(ClientError) in
+            guard ["ENOTDIR", "ENOENT"].contains(error.detail.errno) else { throw error }
+            return .done(())
         }
     }
 
@@ -186,8 +221,9 @@ extension VM {
 
     private func replaceByEmptyFile(_ path: String) -> Steps<Void> {
         let temporary = TemporaryName.beside(path, "unlink")
+        // One that failed may have made the file all the same.
         return writeFileRequest(temporary, FileBytes.none.encoded).then { [self] in
-            renameRequest(temporary, to: path).onFailure { [self] in removeFileRequest(temporary) }
-        }
+            renameRequest(temporary, to: path)
+        }.onRefusal { [self] in removeFileRequest(temporary) }
     }
 }

@@ -33,12 +33,16 @@ extension VM {
         let (source, destination) = (renaming.source, renaming.destination)
         if renaming.isNothing { return .done(()) }
         if case .link = renaming.kind, mount(of: source) == nil, mount(of: destination) == nil {
-            return renameLink(source, to: destination, replacing: renaming.replaced)
+            return checkMayRename(source, to: destination).then { [self] in
+                renameLink(source, to: destination, replacing: renaming.replaced).undivided
+            }
         }
         guard isLowerDirectory(GuestPath.split(destination).parent) else {
             return renameRequest(source, to: destination)
         }
-        return refuseInPlaceOfDirectoryLink(destination).then { [self] in renameIntoLower(renaming) }
+        return refuseInPlaceOfDirectoryLink(destination).then { [self] in
+            renameIntoLower(renaming).undivided
+        }
     }
 
     /// A directory that only a lower layer has is no place for rename until something is written there, and a
@@ -51,7 +55,7 @@ extension VM {
                 isDirectory
                 ? createDirRequest(destination) : writeFileRequest(destination, FileBytes.none.encoded)
             return place.then { [self] in
-                renameRequest(source, to: destination).onFailure { [self] in
+                renameRequest(source, to: destination).onRefusal { [self] in
                     isDirectory ? removeDirRequest(destination) : removeEntry(destination)
                 }
             }
@@ -60,7 +64,7 @@ extension VM {
             guard error.detail.errno == "ENOENT" else { throw error }
             let temporary = TemporaryName.beside(destination, "rename")
             return writeFileRequest(temporary, FileBytes.none.encoded).then { [self] in
-                renameRequest(source, to: destination).onFailure { [self] in removeEntry(temporary) }
+                renameRequest(source, to: destination).onRefusal { [self] in removeEntry(temporary) }
             }.then { [self] in removeEntry(temporary) }
         }
     }
@@ -77,9 +81,21 @@ extension VM {
             guard case .file = replaced else { return replaceByLink(destination, text) }
             let kept = TemporaryName.beside(destination, "rename")
             return renameRequest(destination, to: kept).then { [self] in
-                replaceByLink(destination, text).onFailure { [self] in renameRequest(kept, to: destination) }
+                replaceByLink(destination, text).onRefusal { [self] in renameRequest(kept, to: destination) }
             }.then { [self] in removeEntry(kept) }
         }.then { [self] in removeLink(source) }
+    }
+
+    /// A link is renamed by making it anew: what a policy refuses must be known before.
+    private func checkMayRename(_ source: String, to destination: String) -> Steps<Void> {
+        guard hasFileRules else { return .done(()) }
+        return checkMayRemove(source).then { [self] in
+            renameRequest(TemporaryName.beside(source, "rename"), to: destination)
+        }.recover { error throws(ClientError) in
+            guard error.detail.errno != "ENOENT" else { return .done(()) }
+            guard error.detail.errno == "EACCES" else { throw error }
+            throw ClientError.guest("EACCES", "permission denied, rename '\(source)'", kind: .kernel)
+        }
     }
 
     /// Everything that is known without a question.

@@ -69,18 +69,17 @@ extension VM {
         kind(of: path).then { [self] kind in
             guard case .missing = kind else { return plainWriteRequest(path, content) }
             let temporary = TemporaryName.beside(path, "write")
-            return refuseInPlaceOfDirectoryLink(path).then { [self] in
-                plainWriteRequest(temporary, content)
-            }.then { [self] in
+            let write = plainWriteRequest(temporary, content).then { [self] in
                 symlinkRequest(path, text: GuestPath.split(temporary).name).recover {
                     error throws(ClientError) in
                     // Another write of the same path was first.
                     guard error.detail.errno == "EEXIST" else { throw error }
                     return .done(())
                 }.then { [self] in
-                    renameRequest(temporary, to: path).onFailure { [self] in removeLink(path) }
-                }.onFailure { [self] in removeFileRequest(temporary) }
+                    renameRequest(temporary, to: path).onRefusal { [self] in removeLink(path) }
+                }.onRefusal { [self] in removeFileRequest(temporary) }
             }
+            return refuseInPlaceOfDirectoryLink(path).then { write.undivided }
         }
     }
 }

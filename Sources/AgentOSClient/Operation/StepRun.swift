@@ -18,6 +18,9 @@ package struct StepRun: Sendable {
         var parked: Parked = .nothing
         /// Runs of pieces that go on beside each other.
         var pieces: [StepRun] = []
+        /// Undivided parts that are under way, and what waits for the end of them.
+        var undividedParts = 0
+        var afterwards: [@Sendable () -> Void] = []
         /// Counts what was begun, so that a late word about an earlier step is not taken for the present one.
         var turn: UInt64 = 0
     }
@@ -70,6 +73,28 @@ package struct StepRun: Sendable {
                 if let state { StepRun(state).interrupt(error) }
             }
         )
+    }
+
+    /// A part begins that goes on to its end whatever happens to the run.
+    func beginUndivided() { state.withLock { $0.undividedParts += 1 } }
+
+    func endUndivided() {
+        let actions = state.withLock { state -> [@Sendable () -> Void] in
+            state.undividedParts -= 1
+            guard state.undividedParts == 0 else { return [] }
+            defer { state.afterwards = [] }
+            return state.afterwards
+        }
+        for action in actions { action() }
+    }
+
+    /// Calls `action` once no such part is under way: now, unless the run was interrupted inside one.
+    func whenWhole(_ action: @escaping @Sendable () -> Void) {
+        let isWhole = state.withLock { state in
+            if state.undividedParts > 0 { state.afterwards.append(action) }
+            return state.undividedParts == 0
+        }
+        if isWhole { action() }
     }
 
     /// Something begins. The turn names it.

@@ -81,8 +81,33 @@ package struct Steps<Output: Sendable>: Sendable {
         }
     }
 
+    /// Does `undo` after a refusal, not where the answer is unknown: what was asked for may have been done.
+    func onRefusal(_ undo: @escaping @Sendable () -> Steps<Void>) -> Steps {
+        recover { error in
+            let refused = Steps.fail(error)
+            return error.kind == .timeout || error.kind == .cancelled ? refused : refused.onFailure(undo)
+        }
+    }
+
     /// The same, not reached by interruptions of the run.
     var shielded: Steps { Steps { _, end in body(StepRun(), end) } }
+
+    /// The same for what must not stay half done: once begun it goes on to its end. An interruption ends the wait for it,
+    /// and a turn that the run has is kept until it is over.
+    var undivided: Steps {
+        Steps { run, end in
+            if let error = run.interruption { return end(.failure(error)) }
+            let outcome = Latch<Result<Output, ClientError>>()
+            run.beginUndivided()
+            body(StepRun()) { result in
+                run.endUndivided()
+                outcome.set(result)
+            }
+            Steps<Result<Output, ClientError>>.wait(for: outcome).map { result throws(ClientError) in
+                try result.get()
+            }.body(run, end)
+        }
+    }
 
     /// Nothing, unless the run was interrupted meanwhile.
     static var unlessInterrupted: Steps<Void> {

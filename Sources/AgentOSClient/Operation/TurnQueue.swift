@@ -41,7 +41,8 @@ final class TurnQueue: Sendable {
 
     private let state: Lock<State> = Lock(State())
 
-    /// The steps, when it is their turn. An interruption takes them out again while they wait.
+    /// The steps, when it is their turn. An interruption takes them out again while they wait; an undivided part of them
+    /// keeps the turn until it is over.
     ///
     /// Once in the library and not for each type: what it costs is nothing beside the requests of the steps.
     @_semantics("optimize.sil.specialize.generic.never")
@@ -50,7 +51,7 @@ final class TurnQueue: Sendable {
             enter(turn, run) { [self] refusal in
                 if let refusal { return end(.failure(refusal)) }
                 steps.run(run) { [self] result in
-                    leave()
+                    run.whenWhole { [self] in leave() }
                     end(result)
                 }
             }

@@ -7,6 +7,9 @@ struct GuestSignal: Equatable, Sendable {
     static let kill: GuestSignal = GuestSignal(unchecked: "SIGKILL")
     static let terminate: GuestSignal = GuestSignal(unchecked: "SIGTERM")
 
+    /// Signal 0, which is never sent: it asks whether the process is there.
+    var isQuestion: Bool { text == "0" }
+
     private init(unchecked text: String) { self.text = text }
 
     /// Names with or without `SIG` in any case, or a number from 0 to 31. Fails with the sidecar's own texts.

@@ -18,7 +18,7 @@ extension VM {
                 return .done(())
             }
         }.map { [self] in
-            process.wasSent(signal: signal.text)
+            if !signal.isQuestion { process.wasSent(signal: signal.text) }
             if signal == .kill { pursue(process, isHitAlready: true) }
         }.recover { error throws(ClientError) in
             guard error.kind == .processNotFound else { throw error }

@@ -134,7 +134,9 @@ extension VM {
             try worker.wait(inTurn(.alone, removeDirRequest(folder)))
         } catch {
             // What was begun is of no use to anybody.
-            _ = try? worker.waitShielded(remove(folder, recursive: true))
+            _ = try? worker.waitShielded(
+                remove(folder, recursive: true).recover { [self] _ in removeDirRequest(folder) }
+            )
             throw error
         }
     }

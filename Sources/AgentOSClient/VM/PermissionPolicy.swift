@@ -159,6 +159,11 @@ struct PermissionPolicy: Sendable {
     /// guest's policy: an ephemeral root where one of these is denied ends it (hazard H21).
     static let neededByEphemeralRoot = ["write", "create_dir", "symlink"]
 
+    var hasFileRules: Bool {
+        if case .ruleSet = wire.fs { return true }
+        return false
+    }
+
     func reach(of operation: String) -> Reach {
         switch wire.fs {
         case nil: return .nowhere

@@ -85,6 +85,22 @@ struct RootFilesystem: Sendable {
         }
     }
 
+    /// A mount in the place of what is no directory, or below it: the sidecar makes the VM and fails at every call.
+    func check(mountPoint path: String) throws(ClientError) {
+        var kinds: [ByteKey: RootFilesystemEntryKind] = [:]
+        for case .entries(let entries) in layers {
+            for entry in entries where kinds[ByteKey(entry.path)] == nil { kinds[ByteKey(entry.path)] = entry.kind }
+        }
+        var place = path
+        while place != "/" {
+            if let kind = kinds[ByteKey(place)], kind != .directory {
+                let what = kind == .symlink ? "a link" : "a file"
+                throw .guest("ENOTDIR", "not a directory, mount '\(path)': a lower has \(what) at \(place)")
+            }
+            place = GuestPath.split(place).parent
+        }
+    }
+
     static func layer(_ value: JSONValue, _ place: String) throws(ClientError) -> Layer {
         let object = try ConfigurationObject(value, path: place, allowed: ["kind", "source"])
         let isBase = try object.choice("kind", ["bundled-base-filesystem": true, exportKind: false])

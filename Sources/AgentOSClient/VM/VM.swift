@@ -24,6 +24,7 @@ package final class VM: Sendable {
     /// As it was created; `reconfigure` replaces parts of it.
     let configuration: VMConfiguration
     let mounts: Lock<[Mount]>
+    let policy: Lock<PermissionPolicy>
     let use: ConnectionUse
     let shadow: ShadowGuard
     let turns: TurnQueue = TurnQueue()
@@ -55,6 +56,7 @@ package final class VM: Sendable {
         self.record = record
         self.configuration = configuration
         mounts = Lock(configuration.mounts)
+        policy = Lock(configuration.policy)
         shadow = ShadowGuard(connection, vmID: record.vmID, isOn: sidecar.options.fileGuards)
         owner = FrameOwner(
             .vm(VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID))

@@ -88,6 +88,7 @@ package struct VMConfiguration: Sendable {
         )
         rootFilesystem = root.descriptor(readOnly: isReadOnly, generated: generated)
         (lowerLinks, lowerDirectories) = rootFilesystem.linksAndDirectories
+        for mount in given { try root.check(mountPoint: mount.path) }
         metadata = try Self.metadata(object)
         allowedNodeBuiltins = try object.strings("allowedNodeBuiltins") ?? []
         if object.value("allowedNodeBuiltins") != nil, allowedNodeBuiltins.isEmpty {

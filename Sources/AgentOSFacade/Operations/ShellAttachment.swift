@@ -19,6 +19,13 @@ final class ShellAttachment: OutputConsumer {
         var inputError: ClientError?
     }
 
+    /// What the host gives to the shell.
+    private struct Input {
+        let stream: HostStream
+        /// The beginning of a character whose rest was not there yet: the sidecar decodes each write for itself.
+        var begun: [UInt8] = []
+    }
+
     private let object: ShellObject
     private let bell: OwnedDescriptor
     private let stream: Lock<ProcessOutput?> = Lock(nil)
@@ -116,7 +123,7 @@ final class ShellAttachment: OutputConsumer {
         func open(_ fd: Int32, forWriting: Bool) -> HostStream? {
             fd == -1 ? nil : HostStream(fd, forWriting: forWriting)
         }
-        var input = open(descriptors.input, forWriting: false)
+        var input = open(descriptors.input, forWriting: false).map { Input(stream: $0) }
         var output = open(descriptors.output, forWriting: true)
         var error = open(descriptors.error, forWriting: true)
         while true {
@@ -138,12 +145,12 @@ final class ShellAttachment: OutputConsumer {
             if let failure { return .failure(failure) }
             let ready = SystemCall.waitReadable(
                 bell.number,
-                isWriting ? -1 : input?.number ?? -1,
+                isWriting ? -1 : input?.stream.number ?? -1,
                 nil,
                 until: nil
             )
             if ready.first { SystemCall.drainEvent(bell.number) }
-            if ready.second, let stream = input, !read(stream) { input = nil }
+            if ready.second, var open = input { input = read(&open) ? open : nil }
         }
     }
 
@@ -155,27 +162,37 @@ final class ShellAttachment: OutputConsumer {
         }
     }
 
-    /// Gives the shell what the host has. False when that is at its end.
-    private func read(_ input: HostStream) -> Bool {
-        var bytes = [UInt8](repeating: 0, count: Self.piece)
+    /// Gives the shell what the host has. False when that is at its end, or the shell takes no more.
+    private func read(_ input: inout Input) -> Bool {
+        var bytes = input.begun + [UInt8](repeating: 0, count: Self.piece)
+        let begun = input.begun.count
+        let stream = input.stream
         var count = 0
         do {
             count = try bytes.withUnsafeMutableBytes { (buffer) throws(SystemError) in
-                try input.read(into: buffer)
+                try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[begun...]))
             }
         } catch {
+            let error = error as? SystemError ?? .wouldBlock
             // Somebody else was quicker.
-            if error as? SystemError == .wouldBlock { return true }
+            if error == .wouldBlock { return true }
+            guard stream.isHungUp(error) else {
+                state.withLock { $0.inputError = ClientError.invalid("in_fd: cannot be read: \(error.text)") }
+                return false
+            }
         }
         let isOver = count == 0
+        let all = bytes[..<(begun + count)]
+        let whole = isOver ? all : all.dropLast(UTF8Tail.length(of: all))
+        input.begun = Array(all[whole.endIndex...])
+        if whole.isEmpty, !isOver { return true }
         do throws(ClientError) {
             let process = object.shell.process
-            let steps =
-                isOver
-                ? try object.vm.closeInput(of: process)
-                : try object.vm.write(Array(bytes[..<count]), to: process)
+            let write: Steps<Void> =
+                whole.isEmpty ? .done(()) : try object.vm.write(Array(whole), to: process)
+            let close: Steps<Void> = isOver ? try object.vm.closeInput(of: process) : .done(())
             state.withLock { $0.isWriting = true }
-            steps.run(StepRun()) { [self] result in
+            write.then { close }.run(StepRun()) { [self] result in
                 state.withLock { state in
                     state.isWriting = false
                     if case .failure(let error) = result, !isOver { state.inputError = error }
