@@ -55,4 +55,26 @@ struct ExecTimeoutTests {
         #expect(error?.message.contains("300 ms after SIGKILL") == true)
         #expect(ContinuousClock.now - start > .milliseconds(340) && ContinuousClock.now - start < .seconds(3))
     }
+
+    @Test("a command that is not even started is a timeout after the grace, and killed when it is (X1)")
+    func neverStarted() throws {
+        let peer = S.barePeer(
+            S.on("execute", S.delay(1500), S.answer),
+            S.on("kill_process", S.answer, S.exit(137))
+        )
+        let vm = try peer.sidecar().createVM()
+        let start = ContinuousClock.now
+        let limits: KeyValuePairs<String, JSONValue?> = [
+            "timeoutMs": .integer(50), "killGraceMs": .integer(200),
+        ]
+        let error = failure { _ = try vm.run("x", .members(limits)) }
+        #expect(ContinuousClock.now - start < .milliseconds(1400))
+        #expect(error?.status == AOS_E_DEADLINE && error?.kind == "timeout")
+        #expect(error?.message.contains("did not start within 200 ms") == true)
+        #expect(peer.signals == [])
+        #expect(peer.wait { $0.signals == ["SIGKILL"] })
+        let last = try vm.spawn(["x"], .members(limits)).finish().last
+        #expect(last.status == AOS_E_DEADLINE)
+        #expect(peer.wait { $0.signals == ["SIGKILL", "SIGKILL"] })
+    }
 }

@@ -27,6 +27,9 @@ struct SignalTests {
         for (signal, _) in given { try process.kill(signal) }
         try process.kill(nil)
         #expect(peer.signals == given.map(\.value) + ["SIGTERM"])
+        // A question, and nothing that could have ended it.
+        try process.kill("0")
+        #expect(try process.describe()["killedBy"]?.stringValue == "SIGTERM")
         try process.closeInput()
         #expect(try process.finish().last.value == 0)
     }

@@ -91,4 +91,29 @@ struct CreationRefusalTests {
         #expect(peer.starts.isEmpty)
         #expect(sidecar.vmCount == 0)
     }
+
+    @Test(
+        "a mount where a lower has a file or a link, or below one, is refused as at a configuration",
+        arguments: [
+            ("/w/f", "a lower has a file at /w/f"), ("/w/f/below", "a lower has a file at /w/f"),
+            ("/w/l", "a lower has a link at /w/l"), ("/w/l/below", "a lower has a link at /w/l"),
+        ]
+    )
+    func mountOnFile(_ path: String, _ text: String) throws {
+        let lower = Lower.export(
+            #"{"path":"/w/f","type":"file","content":"x"},{"path":"/w/l","type":"symlink","target":"d"},{"path":"/w/d","type":"directory"}"#
+        )
+        let peer = ScriptedPeer()
+        let sidecar = try peer.sidecar()
+        func config(_ path: String) throws -> JSONValue {
+            let mount = "{\"path\":\"\(path)\",\"plugin\":{\"id\":\"memory\"}}"
+            return try json("{\"rootFilesystem\":{\"lowers\":[\(lower)]},\"mounts\":[\(mount)]}")
+        }
+        let error = failure { _ = try sidecar.createVM(try config(path)) }
+        #expect(error?.status == AOS_E_INVALID && error?.errno == "ENOTDIR")
+        #expect(error?.message == "ENOTDIR: not a directory, mount '\(path)': \(text)")
+        #expect(peer.requestTypes == [])
+        _ = try sidecar.createVM(try config("/w/d"))
+        _ = try sidecar.createVM(try config("/w/d/below"))
+    }
 }

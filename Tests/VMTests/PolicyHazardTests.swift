@@ -136,4 +136,31 @@ struct PolicyHazardTests {
         _ = failure { _ = try vm.exists("/tmp/g/x") }
         #expect(vm.isAlive)
     }
+
+    private func denying(_ operation: String, _ paths: String) throws -> HostVM {
+        let rule = "{\"mode\":\"deny\",\"operations\":[\"\(operation)\"],\"paths\":[\"\(paths)\"]}"
+        return try realVM(policy("{\"default\":\"allow\",\"rules\":[\(rule)]}"))
+    }
+
+    @Test("a removal that a rule refuses leaves a lower's file", arguments: ["/etc/**", "/etc/hostname"])
+    func refusedRemoval(_ paths: String) throws {
+        let vm = try denying("rm", paths)
+        defer { finish(vm) }
+        expect(failure { try vm.unlink("/etc/hostname") }, AOS_E_REMOTE, errno: "EACCES")
+        expect(failure { try vm.remove("/etc/hostname") }, AOS_E_REMOTE, errno: "EACCES")
+        #expect(try vm.readText("/etc/hostname") == "agent-os\n")
+        try vm.write("/etc/hostname", "changed")
+        #expect(try vm.readText("/etc/hostname") == "changed")
+        #expect(try !vm.list("/etc").contains { $0.hasPrefix(".aos-") })
+    }
+
+    @Test("a rename of a link that a rule refuses changes nothing", arguments: ["rm", "rename"])
+    func refusedLink(_ operation: String) throws {
+        let vm = try denying(operation, "/tmp/q/**")
+        defer { finish(vm) }
+        try vm.symlink("nowhere", at: "/tmp/q/l")
+        expect(failure { try vm.rename("/tmp/q/l", to: "/tmp/q/m") }, AOS_E_REMOTE, errno: "EACCES")
+        #expect(try vm.list("/tmp/q") == ["l"])
+        #expect(try vm.readLink("/tmp/q/l") == "nowhere")
+    }
 }

@@ -54,7 +54,7 @@ extension VM {
             )
             let inputError = Lock<ClientError?>(nil)
             let deadline = options.timeout.map { MonotonicTime.now.adding($0) }
-            return start(process, options).shielded.then { [self] in
+            return startInTime(process, options, deadline: deadline).then { [self] in
                 sendAll(stdin, to: process, inputError)
                 return waitForEnd(process, deadline: deadline, grace: options.killGrace)
             }.map { (outcome: (end: ProcessEnd, timedOut: Bool)) throws(ClientError) in
@@ -104,6 +104,43 @@ extension VM {
             process.started(.failure(told))
             throw told
         }
+    }
+
+    /// The same, and no wait without an end: a program that gets no execution slot may not be started either. The end of
+    /// the time, and an interruption, are the program's as soon as it runs; for that it has the time that a kill has.
+    func startInTime(_ process: ProcessRecord, _ options: ProcessOptions, deadline: MonotonicTime?) -> Steps<
+        Void
+    > {
+        let late = ClientError(.timeout, "the process did not start in time")
+        let grace = options.killGrace
+        return Steps<Void> { [self] _, end in
+            start(process, options).run(StepRun()) { [self] result in
+                if case .success = result, case .failed? = process.end.value { pursue(process) }
+            }
+            end(.success(()))
+        }.then {
+            .wait(
+                for: process.started,
+                atMost: deadline.map { max($0.since(.now), 1) },
+                timeout: late
+            )
+        }.recover { [self] error in
+            let isLate = error.facts === late.facts
+            if isLate { process.timeIsOver() }
+            let vain = ClientError(
+                .timeout,
+                "the process did not start within \(grace / 1_000_000) ms after its time was over"
+            )
+            return Steps<Result<Void, ClientError>>.wait(
+                for: process.started,
+                atMost: max(grace, 1),
+                timeout: isLate ? vain : error
+            ).shielded.recover { [self] error throws(ClientError) in
+                record.remove(process)
+                process.lost(error)
+                throw error
+            }
+        }.map { result throws(ClientError) in try result.get() }
     }
 
     /// The end of stdin for a program that reads none, once it has started.

@@ -47,7 +47,7 @@ extension VM {
 
     /// SIGKILL until the sidecar has no such process any more. One that comes before the program runs is lost, and a
     /// program may wait for others to end before it does (hazard X7).
-    private func pursue(_ process: ProcessRecord, isHitAlready: Bool = false) {
+    func pursue(_ process: ProcessRecord, isHitAlready: Bool = false) {
         guard process.beginPursuit() else { return }
         if isHitAlready { waitAndStrike(process) } else { strike(process) }
     }

@@ -49,7 +49,7 @@ extension VM {
         )
         table?.add(process, hub)
         let deadline = options.timeout.map { MonotonicTime.now.adding($0) }
-        let life = start(process, options).shielded.then { [self] in
+        let life = startInTime(process, options, deadline: deadline).then { [self] in
             waitForEnd(process, deadline: deadline, grace: options.killGrace)
         }
         return (

@@ -89,7 +89,9 @@ struct RootFilesystem: Sendable {
     func check(mountPoint path: String) throws(ClientError) {
         var kinds: [ByteKey: RootFilesystemEntryKind] = [:]
         for case .entries(let entries) in layers {
-            for entry in entries where kinds[ByteKey(entry.path)] == nil { kinds[ByteKey(entry.path)] = entry.kind }
+            for entry in entries where kinds[ByteKey(entry.path)] == nil {
+                kinds[ByteKey(entry.path)] = entry.kind
+            }
         }
         var place = path
         while place != "/" {

@@ -41,6 +41,22 @@ struct StepsTests {
         #expect(Ending(steps).text == "20!")
     }
 
+    @Test("after a refusal is undone what an answer that never came leaves as it is")
+    func onRefusal() {
+        let undone = Lock(0)
+        func ending(_ error: ClientError) -> String {
+            Ending(
+                Steps<Int>.fail(error).onRefusal {
+                    undone.withLock { $0 += 1 }
+                    return .done(())
+                }
+            ).text
+        }
+        #expect(ending(error) == "error: no" && undone.withLock { $0 } == 1)
+        #expect(ending(ClientError(.timeout, "late")) == "error: late")
+        #expect(ending(.cancelled) == "error: request cancelled" && undone.withLock { $0 } == 1)
+    }
+
     @Test("after an error nothing follows, thrown or failed, until it is recovered from")
     func failure() {
         let thrown = Steps<Int>.done(1).map { _ throws(ClientError) -> Int in throw error }

@@ -62,6 +62,27 @@ struct TurnQueueTests {
         #expect(alone.text == "3")
     }
 
+    @Test("an undivided part goes on without whoever waited for it, and has its turn until it is over")
+    func undivided() {
+        let gate = Latch<Int>()
+        let part = Steps<Int>.wait(for: gate).map { [begun] number in
+            begun.withLock { $0.append(number) }
+            return number
+        }
+        let running = Ending(queue.run(.alone, part.undivided.then { .done($0 + 1) }))
+        let behind = work(2, .beside, Latch<Int>())
+        running.run.interrupt(.cancelled)
+        #expect(running.text == "error: request cancelled" && running.count == 1)
+        #expect(begun.withLock { $0 } == [])
+        gate.set(1)
+        #expect(begun.withLock { $0 } == [1, 2])
+        #expect(running.count == 1 && behind.count == 0)
+        let late = StepRun()
+        late.interrupt(.cancelled)
+        #expect(Ending(part.undivided, late).text == "error: request cancelled")
+        #expect(begun.withLock { $0 } == [1, 2], "what was interrupted before is not begun")
+    }
+
     @Test("100,000 that wait and end at once do not deepen the stack")
     func depth() {
         let gate = Latch<Int>()
