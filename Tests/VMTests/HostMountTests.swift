@@ -11,9 +11,9 @@ import Testing
     .enabled(if: RealSidecar.isThere)
 )
 struct HostMountTests {
-    private func mounted(_ path: String) throws -> HostVM {
-        let mount =
-            "{\"path\":\"/mnt/h\",\"plugin\":{\"id\":\"host_dir\",\"config\":{\"hostPath\":\"\(path)\"}}}"
+    private func mounted(_ path: String, readOnly: Bool = false) throws -> HostVM {
+        let plugin = "{\"id\":\"host_dir\",\"config\":{\"hostPath\":\"\(path)\"}}"
+        let mount = "{\"path\":\"/mnt/h\",\"plugin\":\(plugin),\"readOnly\":\(readOnly)}"
         return try realVM(try json("{\"mounts\":[\(mount)]}"))
     }
 
@@ -52,6 +52,20 @@ struct HostMountTests {
             #expect(Set(try skipped(came)) == ["/mnt/h/p", "/mnt/h/s"])
             for name in ["p", "s"] { try vm.unlink("/mnt/h/\(name)") }
             #expect(try vm.readText("/mnt/h/f") == "file")
+        }
+    }
+
+    @Test("of a read-only one a directory that is there is made with success, and nothing else is")
+    func readOnlyDirectory() throws {
+        try withTestFolder { folder in
+            try writeFile("\(folder)/d/f", Array("file".utf8))
+            let vm = try mounted(folder, readOnly: true)
+            defer { finish(vm) }
+            for path in ["/mnt/h", "/mnt/h/d"] { try vm.makeDirectory(path, recursive: true) }
+            for path in ["/mnt/h/none", "/mnt/h/d/f", "/mnt/h/d/none/below"] {
+                expect(failure { try vm.makeDirectory(path, recursive: true) }, AOS_E_REMOTE, errno: nil)
+            }
+            #expect(try vm.readText("/mnt/h/d/f") == "file")
         }
     }
 

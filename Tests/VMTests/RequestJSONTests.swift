@@ -50,6 +50,7 @@ struct RequestJSONTests {
         "what is not a request of the protocol is refused by its place",
         arguments: [
             ("", "invalid JSON"), ("{", "invalid JSON"), ("[]", "request_json: "), ("{}", "request_json: "),
+            (#"{"type":"get_process_snapshot","type":"get_process_snapshot"}"#, "type: given twice"),
             (#"{"type":7}"#, "type: expected a string"), (#"{"type":"no_such_request"}"#, "no_such_request"),
             (#"{"type":"guest_filesystem_call","operation":"fly","path":"/x","recursive":false}"#, "fly"),
             (#"{"type":"guest_filesystem_call","operation":"stat","path":7,"recursive":false}"#, "path"),

@@ -20,9 +20,10 @@ package struct SidecarOptions: Sendable {
         }
         let directories = try object.list("hostDirectories") { (value, place) throws(ClientError) in
             let path = try ConfigurationObject.string(value, place)
-            guard path.utf8.first == UInt8(ascii: "/"), HostFile.isDirectory(path),
-                let real = HostFile.realPath(path)
-            else {
+            guard path.utf8.first == UInt8(ascii: "/") else {
+                throw .invalid("\(place): Path must be absolute: \(path)")
+            }
+            guard HostFile.isDirectory(path), let real = HostFile.realPath(path) else {
                 throw .invalid("\(place): host directory not found: \(path)")
             }
             return real
@@ -42,8 +43,11 @@ package struct SidecarOptions: Sendable {
         sidecarID = try object.string("sidecarId")
         connection.command = try object.strings("command")
         if let command = connection.command {
-            guard let program = command.first, !program.isEmpty else {
+            guard let program = command.first else {
                 throw .invalid("command: expected a program and its arguments, found an empty list")
+            }
+            if program.isEmpty {
+                throw .invalid("command[0]: must not be empty")
             }
             for (index, part) in command.enumerated() where part.utf8.contains(0) {
                 throw .invalid("command[\(index)]: contains a NUL byte")

@@ -25,8 +25,12 @@ extension VM {
         do { value = try JSONReader.parse(document) } catch {
             throw .invalid("request_json: invalid JSON: \(error.text)")
         }
-        guard case .object = value else {
+        guard case .object(let members) = value else {
             throw .invalid("request_json: expected an object for RequestPayload, found \(value.typeName)")
+        }
+        var names: Set<ByteKey> = []
+        for member in members where !names.insert(ByteKey(member.name)).inserted {
+            throw .invalid("request_json: \(member.name): given twice")
         }
         guard let member = value["type"] else {
             throw .invalid("request_json: missing field `type` of RequestPayload")

@@ -45,7 +45,11 @@ struct SidecarOptionsTests {
     private static let env = "a name is not empty and has no `=`, and neither has a NUL byte"
     static let refused: [(document: String, text: String)] = [
         (#"{"command":[]}"#, "command: expected a program and its arguments, found an empty list"),
-        (#"{"command":[""]}"#, "command: expected a program and its arguments, found an empty list"),
+        (#"{"command":[""]}"#, "command[0]: must not be empty"),
+        (
+            #"{"sandbox":{"kind":"bubblewrap","hostDirectories":["a"]}}"#,
+            "sandbox.hostDirectories[0]: Path must be absolute: a"
+        ),
         (#"{"command":["a","\u0000"]}"#, "command[1]: contains a NUL byte"),
         (#"{"command":"a"}"#, "command: expected an array, found a string"),
         (#"{"env":{"":"x"}}"#, "env.: \(env)"), (#"{"env":{"A=B":"x"}}"#, "env.A=B: \(env)"),
