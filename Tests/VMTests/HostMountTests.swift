@@ -58,6 +58,7 @@ struct HostMountTests {
     @Test("of a read-only one a directory that is there is made with success, and nothing else is")
     func readOnlyDirectory() throws {
         try withTestFolder { folder in
+            #expect(mkdir("\(folder)/d", 0o755) == 0)
             try writeFile("\(folder)/d/f", Array("file".utf8))
             let vm = try mounted(folder, readOnly: true)
             defer { finish(vm) }
