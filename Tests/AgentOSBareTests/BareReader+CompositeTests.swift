@@ -81,7 +81,7 @@ struct BareReaderCompositeTests {
         #expect(throws: BareError.unexpectedEnd(offset: bytes.count)) { try strings(bytes) }
     }
 
-    @Test("elements without bytes of their own are bounded by the bytes there are", .timeLimit(.minutes(1)))
+    @Test("elements without bytes of their own are bounded by the bytes there are", .timeLimit(.minutes(10)))
     func elementsWithoutBytes() throws {
         func voids(_ bytes: [UInt8]) throws(BareError) -> Int {
             try reading(bytes) { (r) throws(BareError) in try r.list { (_) throws(BareError) in () }.count }

@@ -4,7 +4,7 @@ import AgentOSTestSupport
 import CAgentOS
 import Testing
 
-@Suite("Lengths and texts that are none", .timeLimit(.minutes(2)))
+@Suite("Lengths and texts that are none", .timeLimit(.minutes(10)))
 struct ArgumentTests {
     /// A text argument of a function, with all other arguments right.
     struct TextArgument: Sendable, CustomTestStringConvertible {

@@ -7,7 +7,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("Bytes and errors", .timeLimit(.minutes(1)))
+@Suite("Bytes and errors", .timeLimit(.minutes(10)))
 struct BytesTests {
     /// Counts the calls of a `free_fn`.
     private final class Owner: Sendable {

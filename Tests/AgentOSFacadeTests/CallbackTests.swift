@@ -7,7 +7,7 @@ import CAgentOS
 import Testing
 
 /// What may be called in a callback: everything that does not wait for itself.
-@Suite("Calls from inside a callback", .timeLimit(.minutes(3)))
+@Suite("Calls from inside a callback", .timeLimit(.minutes(10)))
 struct CallbackTests {
     static let calling: [UInt32] = [AOS_DELIVER_CALL, AOS_DELIVER_THREAD]
 

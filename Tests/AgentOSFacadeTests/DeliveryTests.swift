@@ -5,7 +5,7 @@ import AgentOSWire
 import CAgentOS
 import Testing
 
-@Suite("How events reach the host", .timeLimit(.minutes(2)))
+@Suite("How events reach the host", .timeLimit(.minutes(10)))
 struct DeliveryTests {
     static let calling: [UInt32] = [AOS_DELIVER_CALL, AOS_DELIVER_THREAD]
 

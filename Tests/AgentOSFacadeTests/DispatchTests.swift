@@ -7,7 +7,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("Calls on the host's threads", .timeLimit(.minutes(2)))
+@Suite("Calls on the host's threads", .timeLimit(.minutes(10)))
 struct DispatchTests {
     @Test(
         "several threads dispatch: never two calls of one operation at a time, in order, all operations served"

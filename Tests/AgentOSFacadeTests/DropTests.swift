@@ -7,7 +7,7 @@ import Glibc
 import Testing
 
 /// `drop` is called exactly once and after the last call, however an operation ends.
-@Suite("Drop", .timeLimit(.minutes(2)))
+@Suite("Drop", .timeLimit(.minutes(10)))
 struct DropTests {
     static let calling: [UInt32] = [AOS_DELIVER_CALL, AOS_DELIVER_THREAD]
 

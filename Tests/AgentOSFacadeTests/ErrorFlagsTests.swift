@@ -5,7 +5,7 @@ import CAgentOS
 import Glibc
 import Testing
 
-@Suite("What errors say of a second try: AOS_ERR_RETRIABLE and AOS_ERR_FATAL", .timeLimit(.minutes(2)))
+@Suite("What errors say of a second try: AOS_ERR_RETRIABLE and AOS_ERR_FATAL", .timeLimit(.minutes(10)))
 struct ErrorFlagsTests {
     @Test("of a VM that is lost with its process nothing can be had again, of its handle all")
     func lostVM() throws {

@@ -5,7 +5,7 @@ import CAgentOS
 import Glibc
 import Testing
 
-@Suite("Handles and ids that are stale, NULL, foreign or made up", .timeLimit(.minutes(2)))
+@Suite("Handles and ids that are stale, NULL, foreign or made up", .timeLimit(.minutes(10)))
 struct HandleTests {
     /// Keys that were never given out; the last ones have the form of given ones.
     static let madeUp: [UInt] = [

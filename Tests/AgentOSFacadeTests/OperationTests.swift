@@ -6,7 +6,7 @@ import CAgentOS
 import Glibc
 import Testing
 
-@Suite("Waiting for operations", .timeLimit(.minutes(2)))
+@Suite("Waiting for operations", .timeLimit(.minutes(10)))
 struct OperationTests {
     private func wait(_ sidecar: HostSidecar, _ ops: [aos_id], _ timeout: UInt64 = 10 * second) -> (
         Int32, UInt32

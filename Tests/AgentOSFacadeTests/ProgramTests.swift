@@ -6,7 +6,7 @@ import Testing
 /// Programs in C that use the library as it is built, each in a process of its own: what it does to the
 /// process that it is a guest in cannot be seen from inside the test program. Serialized, for some measure
 /// time.
-@Suite("The library in programs of their own", .serialized, .timeLimit(.minutes(5)))
+@Suite("The library in programs of their own", .serialized, .timeLimit(.minutes(10)))
 struct ProgramTests {
     private static let library = "\(Repository.root)/build/libagentos.so"
 

@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Who waits at a queue reads the connection meanwhile. Nothing of that may be seen but the time.
-@Suite("Queues whose waiting thread reads", .timeLimit(.minutes(2)))
+@Suite("Queues whose waiting thread reads", .timeLimit(.minutes(10)))
 struct QueueReaderTests {
     private func queueCompletion(_ queue: HostQueue) -> aos_completion {
         completion(AOS_DELIVER_QUEUE, queue.handle)

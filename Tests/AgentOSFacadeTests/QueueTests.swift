@@ -21,7 +21,7 @@ func expectWakesEndWaits(on queue: HostQueue) {
     }
 }
 
-@Suite("Queues", .timeLimit(.minutes(2)))
+@Suite("Queues", .timeLimit(.minutes(10)))
 struct QueueTests {
     @Test("the descriptor is readable exactly while something is in the queue")
     func readable() throws {

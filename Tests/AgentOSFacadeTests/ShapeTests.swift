@@ -9,7 +9,7 @@ import Testing
 // SPDX-License-Identifier: Apache-2.0
 @testable import AgentOSFacade
 
-@Suite("Shapes: functions that the host has already, called as they are", .timeLimit(.minutes(2)))
+@Suite("Shapes: functions that the host has already, called as they are", .timeLimit(.minutes(10)))
 struct ShapeTests {
     /// Numbers at the edges of their types.
     private func event(_ round: Int, _ generator: inout SeededGenerator) -> aos_event {

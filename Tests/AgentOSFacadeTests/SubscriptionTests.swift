@@ -6,7 +6,7 @@ import CAgentOS
 import Glibc
 import Testing
 
-@Suite("Subscriptions", .timeLimit(.minutes(2)))
+@Suite("Subscriptions", .timeLimit(.minutes(10)))
 struct SubscriptionTests {
     @Test("PROCESS_LOST says how the process ended and what it said last; CLOSED comes last")
     func lost() throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import AgentOSSystem
 
 /// Each of these would wait for ever where a call waits.
-@Suite("HostStream: descriptors of the host, never waited for in a call", .timeLimit(.minutes(1)))
+@Suite("HostStream: descriptors of the host, never waited for in a call", .timeLimit(.minutes(10)))
 struct HostStreamTests {
     /// Both sides of a new terminal. pty(7)
     private func terminal() throws -> (emulator: OwnedDescriptor, line: OwnedDescriptor) {

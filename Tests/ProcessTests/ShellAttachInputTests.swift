@@ -5,7 +5,7 @@ import CAgentOS
 import Glibc
 import Testing
 
-@Suite("What a shell gets of a descriptor of the host's", .timeLimit(.minutes(1)))
+@Suite("What a shell gets of a descriptor of the host's", .timeLimit(.minutes(10)))
 struct ShellAttachInputTests {
     private typealias S = ProcessScript
 

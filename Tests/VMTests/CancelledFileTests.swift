@@ -7,7 +7,7 @@ import Testing
 
 @Suite(
     "Changes that are cancelled in the middle: nothing is lost, and nothing is left",
-    .timeLimit(.minutes(5))
+    .timeLimit(.minutes(10))
 )
 struct CancelledFileTests {
     /// Renames of /d/a are answered late.

@@ -4,7 +4,7 @@ import AgentOSTestSupport
 import CAgentOS
 import Testing
 
-@Suite("Calls on files at the same time: what is sent (FileTurns)", .timeLimit(.minutes(1)))
+@Suite("Calls on files at the same time: what is sent (FileTurns)", .timeLimit(.minutes(10)))
 struct FileTurnTests {
     /// The first call holds its turn until its rename is answered.
     private static func peer() -> ScriptedPeer {

@@ -163,4 +163,21 @@ struct PolicyHazardTests {
         #expect(try vm.list("/tmp/q") == ["l"])
         #expect(try vm.readLink("/tmp/q/l") == "nowhere")
     }
+
+    @Test(
+        "a link does not take a file's place where a rule refuses any of what that needs",
+        arguments: [
+            ("rename", "/tmp/s/l"), ("rename", "/tmp/d/f"), ("rm", "/tmp/s/l"), ("rm", "/tmp/s/**"),
+            ("rm", "/tmp/d/**"), ("rename", "/tmp/d/**"),
+        ]
+    )
+    func refusedReplacement(_ operation: String, _ paths: String) throws {
+        let vm = try denying(operation, paths)
+        defer { finish(vm) }
+        try vm.symlink("nowhere", at: "/tmp/s/l")
+        try vm.write("/tmp/d/f", "content")
+        expect(failure { try vm.rename("/tmp/s/l", to: "/tmp/d/f") }, AOS_E_REMOTE, errno: "EACCES")
+        #expect(try vm.list("/tmp/s") == ["l"] && vm.list("/tmp/d") == ["f"])
+        #expect(try vm.readLink("/tmp/s/l") == "nowhere" && vm.readText("/tmp/d/f") == "content")
+    }
 }

@@ -165,9 +165,10 @@ extension VM {
             // Its own error is the better one.
             guard isRenamed else { return removeFileRequest(path) }
             return removeFileRequest(last).onRefusal { [self] in
-                renameRequest(last, to: path).recover { [self] _ in
+                renameRequest(last, to: path).recover { [self] error throws(ClientError) in
+                    guard error.detail.errno == "ENOENT" else { throw error }
                     // Where a lower layer has a file the path is hidden until something is made there.
-                    writeFileRequest(path, FileBytes.none.encoded).then { [self] in
+                    return writeFileRequest(path, FileBytes.none.encoded).then { [self] in
                         renameRequest(last, to: path)
                     }
                 }

@@ -33,15 +33,15 @@ extension VM {
         let (source, destination) = (renaming.source, renaming.destination)
         if renaming.isNothing { return .done(()) }
         if case .link = renaming.kind, mount(of: source) == nil, mount(of: destination) == nil {
-            return checkMayRename(source, to: destination).then { [self] in
+            return checkMayRename(renaming).then { [self] in
                 renameLink(source, to: destination, replacing: renaming.replaced).undivided
             }
         }
         guard isLowerDirectory(GuestPath.split(destination).parent) else {
             return renameRequest(source, to: destination)
         }
-        return refuseInPlaceOfDirectoryLink(destination).then { [self] in
-            renameIntoLower(renaming).undivided
+        return refuseInPlaceOfDirectoryLink(destination).then { [self] in checkMayRename(renaming) }.then {
+            [self] in renameIntoLower(renaming).undivided
         }
     }
 
@@ -78,21 +78,47 @@ extension VM {
         // Rename makes no parents, as making a link would.
         let parent: Steps<String> = folder == "/" ? .done(folder) : realPathRequest(folder)
         return parent.then { [self] _ in readLinkRequest(source) }.then { [self] text in
-            guard case .file = replaced else { return replaceByLink(destination, text) }
-            let kept = TemporaryName.beside(destination, "rename")
-            return renameRequest(destination, to: kept).then { [self] in
-                replaceByLink(destination, text).onRefusal { [self] in renameRequest(kept, to: destination) }
-            }.then { [self] in removeEntry(kept) }
-        }.then { [self] in removeLink(source) }
+            let make = replaceByLink(destination, text)
+            switch replaced {
+            case .file:
+                let kept = TemporaryName.beside(destination, "rename")
+                return renameRequest(destination, to: kept).then { [self] in
+                    make.then { [self] in removeLink(source) }.onRefusal { [self] in
+                        renameRequest(kept, to: destination)
+                    }
+                }.then { [self] in removeEntry(kept) }
+            case .missing:
+                return make.then { [self] in
+                    removeLink(source).onRefusal { [self] in removeLink(destination) }
+                }
+            default: return make.then { [self] in removeLink(source) }
+            }
+        }
     }
 
-    /// A link is renamed by making it anew: what a policy refuses must be known before.
-    private func checkMayRename(_ source: String, to destination: String) -> Steps<Void> {
+    /// What takes several requests must not be refused in the middle: of what a policy has rules for, it is asked before,
+    /// by names that are not there.
+    private func checkMayRename(_ renaming: Renaming) -> Steps<Void> {
         guard hasFileRules else { return .done(()) }
-        return checkMayRemove(source).then { [self] in
-            renameRequest(TemporaryName.beside(source, "rename"), to: destination)
-        }.recover { error throws(ClientError) in
-            guard error.detail.errno != "ENOENT" else { return .done(()) }
+        let (source, destination) = (renaming.source, renaming.destination)
+        @Sendable func checkPlace(_ path: String) -> Steps<Void> {
+            renameRequest(TemporaryName.beside(source, "rename"), to: path).recover {
+                error throws(ClientError) in
+                if error.detail.errno != "ENOENT" { throw error }
+                return .done(())
+            }
+        }
+        var steps = checkPlace(destination)
+        if case .link = renaming.kind {
+            steps = steps.then { [self] in checkMayRemove(source) }.then { [self] in
+                checkMayRemove(beside: source)
+            }.then { checkPlace(source) }
+        }
+        if case .missing = renaming.replaced {
+        } else {
+            steps = steps.then { [self] in checkMayRemove(beside: destination) }
+        }
+        return steps.recover { error throws(ClientError) in
             guard error.detail.errno == "EACCES" else { throw error }
             throw ClientError.guest("EACCES", "permission denied, rename '\(source)'", kind: .kernel)
         }

@@ -138,6 +138,8 @@ extension VM {
             ).shielded.recover { [self] error throws(ClientError) in
                 record.remove(process)
                 process.lost(error)
+                // Its start may have come while the wait for it ended.
+                if case .success? = process.started.value { pursue(process) }
                 throw error
             }
         }.map { result throws(ClientError) in try result.get() }

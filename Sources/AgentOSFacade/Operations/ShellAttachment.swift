@@ -140,7 +140,13 @@ final class ShellAttachment: OutputConsumer {
                     state.inputError
                 )
             }
-            if isStopped { return .failure(.cancelled) }
+            if isStopped {
+                // Whoever reads on is not given the rest of a character.
+                if let begun = input?.begun, !begun.isEmpty {
+                    try? object.vm.write(begun, to: object.shell.process).run(StepRun()) { _ in }
+                }
+                return .failure(.cancelled)
+            }
             if let end { return Self.outcome(end) }
             if let failure { return .failure(failure) }
             let ready = SystemCall.waitReadable(
@@ -188,11 +194,17 @@ final class ShellAttachment: OutputConsumer {
         if whole.isEmpty, !isOver { return true }
         do throws(ClientError) {
             let process = object.shell.process
-            let write: Steps<Void> =
-                whole.isEmpty ? .done(()) : try object.vm.write(Array(whole), to: process)
-            let close: Steps<Void> = isOver ? try object.vm.closeInput(of: process) : .done(())
+            let steps: Steps<Void>
+            if isOver {
+                // Half a character that the shell takes no more must not keep it from its end.
+                let rest = whole.isEmpty ? nil : try? object.vm.write(Array(whole), to: process)
+                let close = try object.vm.closeInput(of: process)
+                steps = (rest ?? .done(())).recover { _ in .done(()) }.then { close }
+            } else {
+                steps = try object.vm.write(Array(whole), to: process)
+            }
             state.withLock { $0.isWriting = true }
-            write.then { close }.run(StepRun()) { [self] result in
+            steps.run(StepRun()) { [self] result in
                 state.withLock { state in
                     state.isWriting = false
                     if case .failure(let error) = result, !isOver { state.inputError = error }
