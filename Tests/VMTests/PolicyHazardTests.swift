@@ -180,4 +180,14 @@ struct PolicyHazardTests {
         #expect(try vm.list("/tmp/s") == ["l"] && vm.list("/tmp/d") == ["f"])
         #expect(try vm.readLink("/tmp/s/l") == "nowhere" && vm.readText("/tmp/d/f") == "content")
     }
+
+    @Test("a file takes another's place also where removals are refused: nothing is removed by name")
+    func allowedReplacement() throws {
+        let vm = try denying("rm", "/tmp/**")
+        defer { finish(vm) }
+        try vm.write("/home/a", "a")
+        try vm.write("/tmp/b", "b")
+        try vm.rename("/home/a", to: "/tmp/b")
+        #expect(try vm.readText("/tmp/b") == "a" && vm.exists("/home/a") == false)
+    }
 }

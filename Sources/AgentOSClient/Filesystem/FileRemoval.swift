@@ -147,10 +147,11 @@ extension VM {
         if mount(of: path) != nil || path.lies(below: "/dev") { return removeFileRequest(path) }
         guard hasFileRules else { return removeUnderAnotherName(path).undivided }
         // A rule may be about this name, or all but this one.
-        return checkMayRemove(path).then { [self] in checkMayRemove(beside: path).map { true } }.recover {
-            [self] error throws(ClientError) in
-            guard error.detail.errno == "EACCES" else { throw error }
-            return checkMayRemove(path).map { false }
+        return checkMayRemove(path).then { [self] in
+            checkMayRemove(beside: path).map { true }.recover { error throws(ClientError) in
+                guard error.detail.errno == "EACCES" else { throw error }
+                return .done(false)
+            }
         }.then { [self] isAllowed in
             isAllowed ? removeUnderAnotherName(path).undivided : removeFileRequest(path)
         }

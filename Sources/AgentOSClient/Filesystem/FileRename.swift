@@ -113,10 +113,10 @@ extension VM {
             steps = steps.then { [self] in checkMayRemove(source) }.then { [self] in
                 checkMayRemove(beside: source)
             }.then { checkPlace(source) }
-        }
-        if case .missing = renaming.replaced {
-        } else {
-            steps = steps.then { [self] in checkMayRemove(beside: destination) }
+            // It is kept beside its place until the link is made, and then removed.
+            if case .file = renaming.replaced {
+                steps = steps.then { [self] in checkMayRemove(beside: destination) }
+            }
         }
         return steps.recover { error throws(ClientError) in
             guard error.detail.errno == "EACCES" else { throw error }
