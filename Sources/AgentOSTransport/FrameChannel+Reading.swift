@@ -52,12 +52,28 @@ extension FrameChannel {
     private func readUntil(_ word: WakeWord, _ deadline: MonotonicTime?, beside other: Int32? = nil) -> Bool {
         while true {
             if word.isDone { return true }
+            if let pauseEnd { pause(until: min(pauseEnd, deadline ?? pauseEnd), beside: other) }
+            if word.isDone { return true }
             let ready = SystemCall.waitReadable(input.number, interrupt.number, other, until: deadline)
             if ready.second { SystemCall.clearEvent(interrupt.number) }
             if ready.first, !readOnce() { return false }
             if ready.third || word.isDone { return true }
             if let deadline, deadline <= .now { return true }
         }
+    }
+
+    /// Until when nothing is to be read, so that more answers come.
+    private var pauseEnd: MonotonicTime? {
+        guard let receiver = receiver.withLock({ $0 }) else { return nil }
+        let unanswered = receiver.unanswered
+        return pace.withLock { $0.pauseEnd(unanswered: unanswered) }
+    }
+
+    /// Waits for all but what comes from the peer.
+    private func pause(until end: MonotonicTime, beside other: Int32?) {
+        guard end > .now else { return }
+        let ready = SystemCall.waitReadable(-1, interrupt.number, other, until: end)
+        if ready.second { SystemCall.clearEvent(interrupt.number) }
     }
 
     /// `nanoseconds`: how long it had the role.
@@ -115,14 +131,18 @@ extension FrameChannel {
     func readOnIOThread() {
         guard role.withLock({ $0.enterAsIOThread() }) else { return }
         for _ in 0..<Self.readsPerTurn where !readOnce(onlyIfReady: true) { break }
+        let pauseEnd = pauseEnd
         // In one piece: a waiter that is done already gives the role on at once, and must find it disarmed.
         let (succession, isDisarmed) = role.withLock { role -> (ReaderRole.Succession, Bool) in
             let succession = role.leave()
-            guard case .handOver = succession else { return (succession, false) }
-            return (succession, role.disarmForWaiter())
+            if case .handOver = succession { return (succession, role.disarmForWaiter()) }
+            return (succession, pauseEnd != nil && role.pause())
         }
         if isDisarmed { applyArming() }
         goOn(succession)
+        if isDisarmed, let pauseEnd, Reactor.current.schedule(pauseEnd, { self.takeOverByIOThread() }) == nil {
+            takeOverByIOThread()
+        }
     }
 
     /// One read and the frames in it. False when there was nothing (if asked so), or the channel has ended.
@@ -135,8 +155,8 @@ extension FrameChannel {
                 try SystemCall.receive(input.number, into: buffer)
             }
             if count > 0 {
-                lastInbound.withLock { $0 = .now }
                 let batch = splitter.frames()
+                pace.withLock { $0.read(bytes: count, frames: batch.frames.count, at: .now) }
                 // Back before the frames are given out: what they set off may read the channel's state.
                 if batch.error == nil { self.splitter.withLock { $0 = splitter } }
                 let receiver = receiver.withLock { $0 }

@@ -12,6 +12,8 @@ package enum ChannelEnd: Sendable {
 
 /// Who gets what a channel reads. Called by whoever reads, by one thread at a time, in the order of the wire.
 package protocol FrameReceiver: AnyObject, Sendable {
+    /// Requests that were sent and have no answer yet.
+    var unanswered: Int { get }
     func received(_ frames: [InboundFrame])
     func channelEnded(_ end: ChannelEnd)
     func writingFailed(_ error: SystemError)
@@ -50,7 +52,7 @@ package final class FrameChannel: Sendable {
     private let outgoing: Lock<Outgoing> = Lock(Outgoing())
     let watches: Lock<Watches> = Lock(Watches())
     let receiver: Lock<(any FrameReceiver)?> = Lock(nil)
-    let lastInbound: Lock<MonotonicTime> = Lock(.now)
+    let pace: Lock<InboundPace> = Lock(InboundPace(now: .now))
 
     /// `output` is where we write, `input` where we read.
     package init(output: OwnedDescriptor, input: OwnedDescriptor, limit: Int) throws(SystemError) {
@@ -79,7 +81,7 @@ package final class FrameChannel: Sendable {
     /// The largest payload to accept and to send, once the peer has told it.
     package func setLimit(receiving: Int) { limit.withLock { $0 = receiving } }
 
-    package var lastInboundTime: MonotonicTime { lastInbound.withLock { $0 } }
+    package var lastInboundTime: MonotonicTime { pace.withLock { $0.lastRead } }
 
     // MARK: Sending
 

@@ -44,8 +44,9 @@ struct ReaderRole: Sendable {
     /// Looks in a row that found the waiters still coming: each wakes the I/O thread for nothing, so they get
     /// rarer.
     private var busyTicks = 0
-    /// A waiter took the descriptor out of the I/O thread's hands: something that nobody waits for may be on
-    /// its way.
+    /// Something that nobody waits for may be on its way: the I/O thread was asked for, or has found something.
+    private var isUrgent = false
+    /// A waiter took the descriptor out of the I/O thread's hands although that was urgent.
     private var wasTakenFromIOThread = false
     /// The I/O thread was asked for while a waiter read.
     private var isWished = false
@@ -93,21 +94,31 @@ struct ReaderRole: Sendable {
         }
         holder = .nobody
         if isArmed { return .nothing }
-        // Behind a long wait, arming costs less than waking the I/O thread for a look.
-        if isWished || nanoseconds >= Self.shortestTick { return arm() ? .arm : .nothing }
-        if dueTick != nil, !wasTakenFromIOThread { return .nothing }
-        wasTakenFromIOThread = false
-        busyTicks = 0
-        if let dueTick, dueTick.nanoseconds <= Self.shortestTick { return .nothing }
+        if isWished { return arm() ? .arm : .nothing }
+        if nanoseconds >= Self.longRead {
+            isArmed = true
+            return .arm
+        }
+        if wasTakenFromIOThread {
+            wasTakenFromIOThread = false
+            busyTicks = 0
+            if let dueTick, dueTick.nanoseconds <= Self.shortestTick { return .nothing }
+        } else if dueTick != nil {
+            return .nothing
+        }
         return .tick(nextTick())
     }
 
     /// A millisecond; sixteen at most while waiters keep coming.
     private static let shortestTick: UInt64 = 1_000_000
+    private static let ticksOfOneLength = 4
+    /// Behind so long a wait, arming costs less than the part of a look that falls to it.
+    private static let longRead: UInt64 = 4_000_000
 
     private mutating func nextTick() -> Tick {
         lastTick += 1
-        let tick = Tick(number: lastTick, nanoseconds: Self.shortestTick << UInt64(min(busyTicks / 4, 4)))
+        let doublings = min(busyTicks / Self.ticksOfOneLength, 4)
+        let tick = Tick(number: lastTick, nanoseconds: Self.shortestTick << UInt64(doublings))
         dueTick = tick
         return tick
     }
@@ -116,13 +127,20 @@ struct ReaderRole: Sendable {
     mutating func enterAsIOThread() -> Bool {
         guard case .nobody = holder else { return false }
         holder = .ioThread
+        isUrgent = true
         return true
     }
 
     /// Whether the role, when given on after the I/O thread's turn, must be taken out of its hands.
     mutating func disarmForWaiter() -> Bool {
         defer { isArmed = false }
-        if isArmed { wasTakenFromIOThread = true }
+        if isArmed, isUrgent { (isUrgent, wasTakenFromIOThread) = (false, true) }
+        return isArmed
+    }
+
+    /// Frames are to gather: the I/O thread is not told of them until it is armed again. True if it must be told so.
+    mutating func pause() -> Bool {
+        defer { isArmed = false }
         return isArmed
     }
 
@@ -137,8 +155,13 @@ struct ReaderRole: Sendable {
             return .tick(nextTick())
         }
         // Who reads for so long starts the next look when it leaves.
-        if case .waiter = holder { return .nothing }
-        return arm() ? .arm : .nothing
+        if case .waiter = holder {
+            busyTicks += Self.ticksOfOneLength
+            return .nothing
+        }
+        busyTicks = 0
+        isArmed = true
+        return .arm
     }
 
     /// The I/O thread shall read unless a waiter does. True if it must be told now.
@@ -148,6 +171,7 @@ struct ReaderRole: Sendable {
             return false
         }
         isWished = false
+        isUrgent = true
         busyTicks = 0
         guard !isArmed else { return false }
         isArmed = true

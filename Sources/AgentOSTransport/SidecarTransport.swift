@@ -5,6 +5,8 @@ package import AgentOSWire
 /// Who uses a transport. All calls come from whoever reads, or from the I/O thread; none overlap but the last
 /// two, which come once each.
 package protocol TransportReceiver: AnyObject, Sendable {
+    /// Requests that were sent and have no answer yet.
+    var unanswered: Int { get }
     func received(_ frames: [InboundFrame])
     /// No frame comes any more, and none goes out.
     func transportFailed(_ failure: TransportFailure)
@@ -177,6 +179,8 @@ package final class SidecarTransport: Sendable {
 }
 
 extension SidecarTransport: FrameReceiver {
+    package var unanswered: Int { state.withLock { $0.receiver }?.unanswered ?? 0 }
+
     package func received(_ frames: [InboundFrame]) { state.withLock { $0.receiver }?.received(frames) }
 
     package func channelEnded(_ end: ChannelEnd) {

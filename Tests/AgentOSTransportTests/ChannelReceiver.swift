@@ -13,14 +13,21 @@ final class ChannelReceiver: FrameReceiver {
         var writeErrors: [SystemError] = []
         var inside = 0
         var overlaps = 0
+        /// How often frames came.
+        var batches = 0
+        /// What the channel is told.
+        var unanswered = 0
     }
     let state: Lock<State> = Lock(State())
     let finish: @Sendable (WakeWord) -> Void
     init(_ finish: @escaping @Sendable (WakeWord) -> Void = { $0.wake(.done) }) { self.finish = finish }
 
+    var unanswered: Int { state.withLock { $0.unanswered } }
+
     func received(_ frames: [InboundFrame]) {
         state.withLock { state in
             state.inside += 1
+            state.batches += 1
             if state.inside > 1 { state.overlaps += 1 }
         }
         for frame in frames {

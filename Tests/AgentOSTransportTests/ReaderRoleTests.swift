@@ -188,10 +188,10 @@ struct ReaderRoleTests {
         var role = ReaderRole()
         let words = (0..<2).map { _ in WakeWord() }
         for word in words { _ = role.enter(word) }
-        #expect(text(role.leave(after: 1_000_000), words) == "to 1")
-        #expect(text(role.leave(after: 1_000_000), words) == "arm")
+        #expect(text(role.leave(after: 4_000_000), words) == "to 1")
+        #expect(text(role.leave(after: 4_000_000), words) == "arm")
         #expect(text(role.enter(words[0])) == "read, disarm")
-        #expect(text(role.leave(after: 999_999), words) == "tick 1")
+        #expect(text(role.leave(after: 3_999_999), words) == "tick 1")
     }
 
     @Test("a tick under a reading waiter is over: that one starts the next")
@@ -205,7 +205,64 @@ struct ReaderRoleTests {
         let third = try #require(number(role.tick(second)), "it was read since")
         #expect(text(role.tick(third), []) == "nothing")
         #expect(!role.isArmed)
-        #expect(text(role.leave(), []) == "tick 1")
+        #expect(text(role.leave(), []) == "tick 2", "rarer: the waiters are slow, but they come")
+    }
+
+    /// Lets waiters come until the next look is one of 16 ms, and gives that.
+    private func busy(_ role: inout ReaderRole, _ word: WakeWord) -> ReaderRole.Tick? {
+        _ = role.enter(word)
+        var look = role.leave()
+        while case .tick(let tick) = look {
+            if tick.nanoseconds == 16_000_000 { return tick }
+            _ = role.enter(word)
+            _ = role.leave()
+            look = role.tick(tick.number)
+        }
+        return nil
+    }
+
+    @Test("a long wait among many makes the looks no more frequent")
+    func longWaitAmongMany() throws {
+        var role = ReaderRole()
+        let word = WakeWord()
+        let tick = try #require(busy(&role, word))
+        _ = role.enter(word)
+        #expect(text(role.leave(after: 4_000_000), []) == "arm")
+        #expect(text(role.tick(tick.number), []) == "nothing", "it is armed")
+        #expect(text(role.enter(word)) == "read, disarm")
+        #expect(text(role.leave(), []) == "tick 16")
+    }
+
+    @Test("what the I/O thread was asked for, or has found, is looked for soon again after a waiter took it")
+    func urgent() throws {
+        for isAskedFor in [true, false] {
+            var role = ReaderRole()
+            let word = WakeWord()
+            _ = try #require(busy(&role, word))
+            if isAskedFor {
+                _ = role.arm()
+            } else {
+                _ = role.enter(word)
+                #expect(text(role.leave(after: 4_000_000), []) == "arm")
+                let enters = role.enterAsIOThread()
+                #expect(enters)
+                #expect(text(role.leave(), []) == "nothing")
+            }
+            #expect(text(role.enter(word)) == "read, disarm")
+            #expect(text(role.leave(), []) == "tick 1")
+        }
+    }
+
+    @Test("a pause takes the descriptor from the I/O thread, which may be asked to read meanwhile")
+    func pause() {
+        var role = ReaderRole()
+        _ = role.arm()
+        let pauses = role.pause()
+        #expect(pauses && !role.isArmed)
+        let again = role.pause()
+        #expect(!again)
+        let arms = role.arm()
+        #expect(arms && role.isArmed)
     }
 
     @Test("a tick after somebody else armed the I/O thread arms nothing twice")

@@ -17,6 +17,7 @@ struct SidecarTransportTests {
             var ends: [TransportEnd] = []
         }
         let state: Lock<State> = Lock(State())
+        var unanswered: Int { 0 }
         func received(_ frames: [InboundFrame]) { state.withLock { $0.frames += frames } }
         func transportFailed(_ failure: TransportFailure) { state.withLock { $0.failures.append(failure) } }
         func transportEnded(_ end: TransportEnd) { state.withLock { $0.ends.append(end) } }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSSystem
+import AgentOSTestSupport
+import Glibc
+import Testing
+
+@testable import AgentOSTransport
+
+/// Answers that come one after the other, as from the sidecar, while many are on their way.
+@Suite("FrameChannel: answers are read several at a time", .timeLimit(.minutes(10)))
+struct GatheringReadsTests {
+    private static let answers: Int64 = 300
+    private static let interval: UInt32 = 500
+
+    /// How many batches the answers came in, read by a thread that waits for the last of them, or by the I/O thread.
+    private func batches(byWaiter: Bool) throws -> Int {
+        let toPeer = try SystemCall.socketPair()
+        let fromPeer = try SystemCall.socketPair()
+        let channel = try FrameChannel(output: toPeer.ours, input: fromPeer.ours, limit: 1 << 20)
+        let receiver = ChannelReceiver { [weak channel] word in channel?.finish(word) }
+        let word = WakeWord()
+        receiver.state.withLock { state in
+            state.unanswered = 32
+            state.waiting[Self.answers] = word
+        }
+        try channel.start(receiver)
+        defer { channel.stop() }
+        let output = fromPeer.theirs.number
+        let frames = try (1...Self.answers).map { try Frames.response($0) }
+        let limit = MonotonicTime.now.adding(60_000_000_000)
+        let isDone = Lock(false)
+        Parallel.run(2) { index in
+            if index == 0 {
+                for frame in frames {
+                    _ = frame.withUnsafeBytes { Glibc.write(output, $0.baseAddress, $0.count) }
+                    usleep(Self.interval)
+                }
+            } else if byWaiter {
+                let isOver = channel.wait(word, until: limit)
+                isDone.withLock { $0 = isOver }
+            } else {
+                let isOver = word.sleep(until: limit) == .done
+                isDone.withLock { $0 = isOver }
+            }
+        }
+        #expect(isDone.withLock { $0 })
+        let state = receiver.state.withLock { $0 }
+        #expect(state.answers.count == Int(Self.answers), "none is lost")
+        #expect(state.overlaps == 0)
+        return state.batches
+    }
+
+    @Test("by a thread that waits, and by the I/O thread", arguments: [true, false])
+    func gathered(byWaiter: Bool) throws {
+        #expect(try batches(byWaiter: byWaiter) <= Int(Self.answers) / 2)
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentOSSystem
+import Testing
+
+@testable import AgentOSTransport
+
+@Suite("InboundPace: when frames are left to gather")
+struct InboundPaceTests {
+    private static let microsecond: UInt64 = 1000
+    private static let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
+
+    /// Behind so many reads, each of `frames` frames of `size` bytes, `interval` microseconds apart. Gives the pause
+    /// from the last one on, in microseconds.
+    private func pause(
+        unanswered: Int,
+        every interval: UInt64,
+        reads: Int = 100,
+        frames: Int = 1,
+        size: Int = 70
+    ) -> UInt64? {
+        var pace = InboundPace(now: Self.start)
+        var now = Self.start
+        for _ in 0..<reads {
+            now = now.adding(interval * Self.microsecond)
+            pace.read(bytes: frames * size, frames: frames, at: now)
+        }
+        return pace.pauseEnd(unanswered: unanswered).map { $0.since(now) / Self.microsecond }
+    }
+
+    @Test("a quarter of the queue gathers, and never for more than 4 ms")
+    func ofQueue() throws {
+        let quarter = try #require(pause(unanswered: 32, every: 300))
+        #expect((2390...2410).contains(quarter))
+        #expect(pause(unanswered: 32, every: 900) == 4000)
+        #expect(pause(unanswered: 10_000, every: 900) == 4000)
+        // Several frames a read: what counts is the time from frame to frame.
+        let batched = try #require(pause(unanswered: 32, every: 1200, frames: 4))
+        #expect((2390...2410).contains(batched))
+    }
+
+    @Test("with few requests on their way nothing waits")
+    func few() {
+        for count in 0..<8 { #expect(pause(unanswered: count, every: 300) == nil) }
+        #expect(pause(unanswered: 8, every: 300) != nil)
+    }
+
+    @Test("where no second frame would come, or the sleep would be shorter than a sleep can be, nothing waits")
+    func useless() {
+        #expect(pause(unanswered: 32, every: 2100) == nil)
+        #expect(pause(unanswered: 32, every: 10) == nil)
+        // Before anything is known of the peer, too.
+        #expect(pause(unanswered: 32, every: 300, reads: 0) == nil)
+    }
+
+    @Test("what gathers fits into the socket")
+    func large() throws {
+        // 128 KiB are two frames of 60 KiB, and less than two of 90 KiB.
+        let two = try #require(pause(unanswered: 32, every: 900, size: 60 * 1024))
+        #expect((1800...2000).contains(two))
+        #expect(pause(unanswered: 32, every: 900, size: 90 * 1024) == nil)
+    }
+
+    @Test("a silence is soon forgotten")
+    func silence() {
+        var pace = InboundPace(now: Self.start)
+        var now = Self.start.adding(60_000_000_000)
+        pace.read(bytes: 70, frames: 1, at: now)
+        #expect(pace.pauseEnd(unanswered: 32) == nil)
+        var reads = 0
+        while pace.pauseEnd(unanswered: 32) == nil, reads < 100 {
+            now = now.adding(300 * Self.microsecond)
+            pace.read(bytes: 70, frames: 1, at: now)
+            reads += 1
+        }
+        #expect((1...8).contains(reads))
+    }
+
+    @Test("a part of a frame counts as a sign of life, and as no frame")
+    func part() {
+        var pace = InboundPace(now: Self.start)
+        for step in 1...100 {
+            pace.read(bytes: 70, frames: 1, at: Self.start.adding(UInt64(step) * 300 * Self.microsecond))
+        }
+        let end = pace.pauseEnd(unanswered: 32)
+        let later = Self.start.adding(100 * 300 * Self.microsecond + 50)
+        pace.read(bytes: 10, frames: 0, at: later)
+        #expect(pace.lastRead == later)
+        #expect(pace.pauseEnd(unanswered: 32) == end)
+    }
+}
