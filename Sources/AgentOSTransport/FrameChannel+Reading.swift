@@ -140,9 +140,14 @@ extension FrameChannel {
         }
         if isDisarmed { applyArming() }
         goOn(succession)
-        if isDisarmed, let pauseEnd, Reactor.current.schedule(pauseEnd, { self.takeOverByIOThread() }) == nil {
-            takeOverByIOThread()
+        if case .handOver = succession { return }
+        if isDisarmed, let pauseEnd, Reactor.current.schedule(pauseEnd, { self.endPause() }) == nil {
+            endPause()
         }
+    }
+
+    private func endPause() {
+        if role.withLock({ $0.endPause() }) { applyArming() }
     }
 
     /// One read and the frames in it. False when there was nothing (if asked so), or the channel has ended.

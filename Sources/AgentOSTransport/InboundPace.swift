@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import AgentOSSystem
+internal import AgentOSSystem
 
 /// How fast frames come in, and whether to let some more of them come before the next read.
 ///
@@ -13,8 +13,8 @@ struct InboundPace: Sendable {
     /// The part of the queue that may gather, and the longest time for it.
     private static let part: UInt64 = 4
     private static let longestPause: UInt64 = 4_000_000
-    /// A shorter sleep takes longer than it is asked to.
-    private static let shortestPause: UInt64 = 200_000
+    /// Where answers come faster than that the host may be what they wait for, and is not to lose time.
+    private static let shortestPause: UInt64 = 1_000_000
     /// What gathers must fit into the socket, or the sidecar stands still over it.
     private static let mostBytes: UInt64 = 128 * 1024
     /// Slower, or silent, is all the same: no second frame would come in a pause. What is remembered of it must soon
@@ -24,25 +24,34 @@ struct InboundPace: Sendable {
     /// When bytes came last.
     private(set) var lastRead: MonotonicTime
     private var lastFrame: MonotonicTime
-    /// Nanoseconds from frame to frame and bytes of one: means in which the newest read counts for a quarter.
-    private var interval: UInt64 = longestInterval
-    private var size: UInt64 = 0
+    /// Sums over the reads, in which an older one counts for less and less: one gap in a quick succession, while the
+    /// host thinks, must not look like a slow sidecar.
+    private var nanoseconds: UInt64 = memory * longestInterval
+    private var frames: UInt64 = memory * unit
+    private var bytes: UInt64 = 0
+    private static let memory: UInt64 = 16
+    private static let unit: UInt64 = 1024
 
     init(now: MonotonicTime) { (lastRead, lastFrame) = (now, now) }
 
     /// A read brought so many bytes, and with them the ends of so many frames.
-    mutating func read(bytes: Int, frames: Int, at now: MonotonicTime) {
+    mutating func read(bytes count: Int, frames ended: Int, at now: MonotonicTime) {
         lastRead = now
-        guard let count = UInt64(exactly: frames), count > 0 else { return }
-        let newest = min(now.since(lastFrame), Self.longestInterval) / count
+        bytes += UInt64(max(count, 0))
+        guard ended > 0 else { return }
+        nanoseconds += min(now.since(lastFrame), Self.longestInterval)
+        frames += UInt64(ended) * Self.unit
+        nanoseconds -= nanoseconds / Self.memory
+        frames -= frames / Self.memory
+        bytes -= bytes / Self.memory
         lastFrame = now
-        interval = (interval * 3 + newest) / 4
-        size = (size * 3 + UInt64(max(bytes, 0)) / count) / 4
     }
 
     /// Until when to read nothing, while so many requests have no answer yet. Nil: read as soon as something is there.
     func pauseEnd(unanswered: Int) -> MonotonicTime? {
         guard unanswered >= Self.fewestUnanswered else { return nil }
+        let interval = nanoseconds * Self.unit / max(frames, 1)
+        let size = bytes * Self.unit / max(frames, 1)
         let ofQueue = interval * UInt64(unanswered) / Self.part
         let ofSocket = interval * Self.mostBytes / max(size, 1)
         let pause = min(ofQueue, ofSocket, Self.longestPause)

@@ -50,6 +50,7 @@ struct ReaderRole: Sendable {
     private var wasTakenFromIOThread = false
     /// The I/O thread was asked for while a waiter read.
     private var isWished = false
+    private var isPaused = false
 
     mutating func enter(_ word: WakeWord) -> Entry {
         guard case .nobody = holder else {
@@ -138,10 +139,18 @@ struct ReaderRole: Sendable {
         return isArmed
     }
 
-    /// Frames are to gather: the I/O thread is not told of them until it is armed again. True if it must be told so.
+    /// Frames are to gather: the I/O thread is not told of them before the end of the pause. True if it must be told
+    /// so now; otherwise there is no pause.
     mutating func pause() -> Bool {
-        defer { isArmed = false }
-        return isArmed
+        guard isArmed else { return false }
+        (isArmed, isPaused) = (false, true)
+        return true
+    }
+
+    /// True if the I/O thread must be told now.
+    mutating func endPause() -> Bool {
+        isPaused = false
+        return arm()
     }
 
     /// The moment for a look has come.
@@ -170,6 +179,7 @@ struct ReaderRole: Sendable {
             isWished = true
             return false
         }
+        if isPaused { return false }
         isWished = false
         isUrgent = true
         busyTicks = 0

@@ -253,7 +253,7 @@ struct ReaderRoleTests {
         }
     }
 
-    @Test("a pause takes the descriptor from the I/O thread, which may be asked to read meanwhile")
+    @Test("a pause takes the descriptor from the I/O thread until its end, whoever asks for it meanwhile")
     func pause() {
         var role = ReaderRole()
         _ = role.arm()
@@ -262,7 +262,21 @@ struct ReaderRoleTests {
         let again = role.pause()
         #expect(!again)
         let arms = role.arm()
-        #expect(arms && role.isArmed)
+        #expect(!arms && !role.isArmed, "asked for in a pause, it reads behind that")
+        let ends = role.endPause()
+        #expect(ends && role.isArmed)
+    }
+
+    @Test("a pause ends also where a waiter came in it, who leaves the descriptor to the I/O thread")
+    func pauseWithWaiter() {
+        var role = ReaderRole()
+        let word = WakeWord()
+        _ = role.arm()
+        _ = role.pause()
+        #expect(text(role.enter(word)) == "read")
+        let ends = role.endPause()
+        #expect(!ends)
+        #expect(text(role.leave(), []) == "arm")
     }
 
     @Test("a tick after somebody else armed the I/O thread arms nothing twice")
