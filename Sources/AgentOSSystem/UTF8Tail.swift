@@ -8,6 +8,7 @@ package enum UTF8Tail {
         for (index, byte) in bytes.suffix(3).reversed().enumerated() {
             if byte & 0xC0 == 0x80 { continue }
             let length = index + 1
+            // A second byte that has not come yet is one that fits: the others are told apart by it.
             let second = length > 1 ? bytes[bytes.endIndex - index] : 0xA0
             switch byte {
             case 0xC2...0xDF: return length < 2 ? length : 0

@@ -12,7 +12,7 @@ struct InboundPace: Sendable {
     private static let fewestUnanswered = 8
     /// The part of the queue that may gather, and the longest time for it.
     private static let part: UInt64 = 4
-    private static let longestPause: UInt64 = 4_000_000
+    private static let longestPause: UInt64 = 8_000_000
     /// Where answers come faster than that the host may be what they wait for, and is not to lose time.
     private static let shortestPause: UInt64 = 1_000_000
     /// What gathers must fit into the socket, or the sidecar stands still over it.

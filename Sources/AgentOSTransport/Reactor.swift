@@ -48,6 +48,23 @@ package final class Reactor: Sendable {
         var sleepsUntil: MonotonicTime?
     }
 
+    /// What one look found, in room that is used again.
+    private struct Ready {
+        private var tokens = [UInt64](repeating: 0, count: 64)
+        private var events = [UInt32](repeating: 0, count: 64)
+        private(set) var count = 0
+
+        mutating func wait(_ epoll: OwnedDescriptor, _ timeout: Int32) {
+            let room = Int32(tokens.count)
+            count = max(Int(aos_shim_epoll_wait(epoll.number, &tokens, &events, room, timeout)), 0)
+        }
+
+        var list: Zip2Sequence<ArraySlice<UInt64>, ArraySlice<UInt32>> {
+            zip(tokens[..<count], events[..<count])
+        }
+        var isFull: Bool { count == tokens.count }
+    }
+
     private static let shared: ForkLocal<Reactor> = ForkLocal { Reactor() }
 
     /// The reactor of this process; a forked child has another one than its parent.
@@ -174,37 +191,24 @@ package final class Reactor: Sendable {
     /// Descriptors are looked at before what is due: a thread that got its turn late would otherwise tell that
     /// a wait is over although what was waited for has come in time.
     private func run(_ descriptors: Descriptors) {
-        let capacity = 64
-        var tokens = [UInt64](repeating: 0, count: capacity)
-        var events = [UInt32](repeating: 0, count: capacity)
+        var ready = Ready()
         while true {
             let now = MonotonicTime.now
             guard let look = nextLook(now) else { return }
-            var timeout = look.timeout
             var told = 0
-            var count = 0
             repeat {
-                count = Int(
-                    aos_shim_epoll_wait(
-                        descriptors.epoll.number,
-                        &tokens,
-                        &events,
-                        Int32(capacity),
-                        timeout
-                    )
-                )
-                for index in 0..<max(count, 0) {
-                    if tokens[index] == 0 {
+                ready.wait(descriptors.epoll, told == 0 ? look.timeout : 0)
+                for (token, events) in ready.list {
+                    if token == 0 {
                         SystemCall.clearEvent(descriptors.wake.number)
                     } else {
-                        tell(tokens[index], events[index])
+                        tell(token, events)
                     }
                 }
-                told += max(count, 0)
-                timeout = 0
+                told += ready.count
                 // A full list may have left some out. All have had their turn once more were told than are watched:
                 // those that stay ready all the time keep no timer waiting.
-            } while count == capacity && told <= look.watched
+            } while ready.isFull && told <= look.watched
             // Of the timers those alone that were due before the look: it has seen all that came until then.
             let actions = state.withLock { state -> [TimerQueue.Action] in
                 state.sleepsUntil = nil

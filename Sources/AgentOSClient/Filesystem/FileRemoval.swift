@@ -197,7 +197,7 @@ extension VM {
     }
 
     /// Whether a policy has rules for files, which need not be the same for all of them.
-    var hasFileRules: Bool { policy.withLock { $0.hasFileRules } }
+    var hasFileRules: Bool { fileRules.withLock { $0 } }
 
     /// Fails where a policy forbids to remove what stands there, which is no directory. Removing it as one asks the policy
     /// and does nothing else.

@@ -42,7 +42,7 @@ extension VM {
             }
         }.then { [self] in
             mounts.withLock { $0 = configuration.mounts }
-            if configuration.hasPermissions { policy.withLock { $0 = configuration.policy } }
+            if configuration.hasPermissions { fileRules.withLock { $0 = configuration.policy.hasFileRules } }
             // What the client wrote into a memory mount is back only with the next scan.
             let hasMemory = configuration.mounts.contains { $0.plugin == "memory" }
             return hasMemory ? existsRequest("/").map { _ in }.recover { _ in .done(()) } : .done(())

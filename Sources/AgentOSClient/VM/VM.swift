@@ -24,7 +24,8 @@ package final class VM: Sendable {
     /// As it was created; `reconfigure` replaces parts of it.
     let configuration: VMConfiguration
     let mounts: Lock<[Mount]>
-    let policy: Lock<PermissionPolicy>
+    /// Whether its policy has rules for files; `reconfigure` may change that.
+    let fileRules: Lock<Bool>
     let use: ConnectionUse
     let shadow: ShadowGuard
     let turns: TurnQueue = TurnQueue()
@@ -56,7 +57,7 @@ package final class VM: Sendable {
         self.record = record
         self.configuration = configuration
         mounts = Lock(configuration.mounts)
-        policy = Lock(configuration.policy)
+        fileRules = Lock(configuration.policy.hasFileRules)
         shadow = ShadowGuard(connection, vmID: record.vmID, isOn: sidecar.options.fileGuards)
         owner = FrameOwner(
             .vm(VmOwnership(connectionId: connection.connectionID, sessionId: sessionID, vmId: record.vmID))
