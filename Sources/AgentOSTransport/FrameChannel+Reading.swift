@@ -10,7 +10,7 @@ extension FrameChannel {
     /// Waits for `word`, reading the channel meanwhile if nobody else does. False when the time was over
     /// first.
     package func wait(_ word: WakeWord, until deadline: MonotonicTime?) -> Bool {
-        var entry = role.withLock { $0.enter(word) }
+        var entry = role.withLock { $0.enter(word, until: deadline) }
         while true {
             switch entry {
             case .read(let disarm):
@@ -52,7 +52,7 @@ extension FrameChannel {
     private func readUntil(_ word: WakeWord, _ deadline: MonotonicTime?, beside other: Int32? = nil) -> Bool {
         while true {
             if word.isDone { return true }
-            if let pauseEnd { pause(until: min(pauseEnd, deadline ?? pauseEnd), beside: other) }
+            if let end = pauseEnd(deadline) { pause(until: end, beside: other) }
             if word.isDone { return true }
             let ready = SystemCall.waitReadable(input.number, interrupt.number, other, until: deadline)
             if ready.second { SystemCall.clearEvent(interrupt.number) }
@@ -62,11 +62,20 @@ extension FrameChannel {
         }
     }
 
-    /// Until when nothing is to be read, so that more answers come.
-    private var pauseEnd: MonotonicTime? {
+    /// Until when nothing is to be read, so that more answers come. `deadline` is that of the wait; of others it is the
+    /// reactor that knows.
+    private func pauseEnd(_ deadline: MonotonicTime?) -> MonotonicTime? {
         guard let receiver = receiver.withLock({ $0 }) else { return nil }
         let unanswered = receiver.unanswered
-        return pace.withLock { $0.pauseEnd(unanswered: unanswered) }
+        guard let end = pace.withLock({ $0.pauseEnd(unanswered: unanswered, deadline: deadline) }) else {
+            return nil
+        }
+        let nearest = [Reactor.current.nextDeadline, role.withLock { $0.nearestDeadline }].compactMap(\.self)
+            .min()
+        guard let nearest else { return end }
+        return pace.withLock {
+            $0.pauseEnd(unanswered: unanswered, deadline: min(nearest, deadline ?? nearest))
+        }
     }
 
     /// Waits for all but what comes from the peer.
@@ -131,7 +140,7 @@ extension FrameChannel {
     func readOnIOThread() {
         guard role.withLock({ $0.enterAsIOThread() }) else { return }
         for _ in 0..<Self.readsPerTurn where !readOnce(onlyIfReady: true) { break }
-        let pauseEnd = pauseEnd
+        let pauseEnd = pauseEnd(nil)
         // In one piece: a waiter that is done already gives the role on at once, and must find it disarmed.
         let (succession, isDisarmed) = role.withLock { role -> (ReaderRole.Succession, Bool) in
             let succession = role.leave()
@@ -161,7 +170,9 @@ extension FrameChannel {
             }
             if count > 0 {
                 let batch = splitter.frames()
-                pace.withLock { $0.read(bytes: count, frames: batch.frames.count, at: .now) }
+                let answers = batch.frames.count { if case .response = $0 { true } else { false } }
+                let others = batch.frames.count - answers
+                pace.withLock { $0.read(bytes: count, answers: answers, others: others, at: .now) }
                 // Back before the frames are given out: what they set off may read the channel's state.
                 if batch.error == nil { self.splitter.withLock { $0 = splitter } }
                 let receiver = receiver.withLock { $0 }

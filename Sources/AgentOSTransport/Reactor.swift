@@ -120,6 +120,9 @@ package final class Reactor: Sendable {
         return id
     }
 
+    /// When the next timer is due.
+    package var nextDeadline: MonotonicTime? { state.withLock { $0.timers.nextDeadline() } }
+
     package func cancel(timer id: UInt64?) {
         guard let id else { return }
         let isLast = state.withLock { state in

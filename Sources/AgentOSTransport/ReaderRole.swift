@@ -35,7 +35,7 @@ struct ReaderRole: Sendable {
     }
 
     private var holder: Holder = .nobody
-    private var sleepers: [WakeWord] = []
+    private var sleepers: [(word: WakeWord, deadline: MonotonicTime?)] = []
     /// Whether the I/O thread is told when bytes come.
     private(set) var isArmed = false
     private var lastTick: UInt64 = 0
@@ -52,9 +52,9 @@ struct ReaderRole: Sendable {
     private var isWished = false
     private var isPaused = false
 
-    mutating func enter(_ word: WakeWord) -> Entry {
+    mutating func enter(_ word: WakeWord, until deadline: MonotonicTime? = nil) -> Entry {
         guard case .nobody = holder else {
-            sleepers.append(word)
+            sleepers.append((word, deadline))
             return .sleep
         }
         return take(word)
@@ -68,7 +68,7 @@ struct ReaderRole: Sendable {
 
     /// Somebody will come to read soon. Unless he does, the I/O thread takes over at the next look.
     mutating func expectReader() -> Succession {
-        guard case .nobody = holder, !isArmed, dueTick == nil else { return .nothing }
+        guard case .nobody = holder, !isArmed, !isPaused, dueTick == nil else { return .nothing }
         return .tick(nextTick())
     }
 
@@ -81,20 +81,21 @@ struct ReaderRole: Sendable {
     /// A sleeper is awake. True if it has the role, which it must then use or give on.
     mutating func awake(_ word: WakeWord) -> Bool {
         if case .waiter(let holding) = holder, holding === word { return true }
-        sleepers.removeAll { $0 === word }
+        sleepers.removeAll { $0.word === word }
         return false
     }
 
     /// The holder stops reading, which it has done for so many nanoseconds.
     mutating func leave(after nanoseconds: UInt64 = 0) -> Succession {
         if !sleepers.isEmpty {
-            let next = sleepers.removeFirst()
+            let next = sleepers.removeFirst().word
             holder = .waiter(next)
             hasBeenReadSinceTick = true
             return .handOver(next)
         }
         holder = .nobody
-        if isArmed { return .nothing }
+        // Behind a pause the I/O thread is armed anyway.
+        if isArmed || isPaused { return .nothing }
         if isWished { return arm() ? .arm : .nothing }
         if nanoseconds >= Self.longRead {
             isArmed = true
@@ -118,6 +119,7 @@ struct ReaderRole: Sendable {
 
     private mutating func nextTick() -> Tick {
         lastTick += 1
+        hasBeenReadSinceTick = false
         let doublings = min(busyTicks / Self.ticksOfOneLength, 4)
         let tick = Tick(number: lastTick, nanoseconds: Self.shortestTick << UInt64(doublings))
         dueTick = tick
@@ -157,9 +159,8 @@ struct ReaderRole: Sendable {
     mutating func tick(_ number: UInt64) -> Succession {
         guard dueTick?.number == number else { return .nothing }
         dueTick = nil
-        if isArmed { return .nothing }
+        if isArmed || isPaused { return .nothing }
         if hasBeenReadSinceTick {
-            hasBeenReadSinceTick = false
             busyTicks += 1
             return .tick(nextTick())
         }
@@ -187,6 +188,9 @@ struct ReaderRole: Sendable {
         isArmed = true
         return true
     }
+
+    /// When the first of those that sleep gives up.
+    var nearestDeadline: MonotonicTime? { sleepers.lazy.compactMap(\.deadline).min() }
 
     /// The word of the waiter that reads, to be interrupted when its wait ends otherwise.
     var readingWaiter: WakeWord? {

@@ -22,7 +22,7 @@ struct InboundPaceTests {
         var now = Self.start
         for _ in 0..<reads {
             now = now.adding(interval * Self.microsecond)
-            pace.read(bytes: frames * size, frames: frames, at: now)
+            pace.read(bytes: frames * size, answers: frames, at: now)
         }
         return pace.pauseEnd(unanswered: unanswered).map { $0.since(now) / Self.microsecond }
     }
@@ -64,12 +64,12 @@ struct InboundPaceTests {
     func silence() {
         var pace = InboundPace(now: Self.start)
         var now = Self.start.adding(60_000_000_000)
-        pace.read(bytes: 70, frames: 1, at: now)
+        pace.read(bytes: 70, answers: 1, at: now)
         #expect(pace.pauseEnd(unanswered: 32) == nil)
         var reads = 0
         while pace.pauseEnd(unanswered: 32) == nil, reads < 100 {
             now = now.adding(300 * Self.microsecond)
-            pace.read(bytes: 70, frames: 1, at: now)
+            pace.read(bytes: 70, answers: 1, at: now)
             reads += 1
         }
         #expect((1...40).contains(reads))
@@ -81,24 +81,68 @@ struct InboundPaceTests {
         var now = Self.start
         for round in 0..<200 {
             now = now.adding(400 * Self.microsecond)
-            pace.read(bytes: 70, frames: 1, at: now)
+            pace.read(bytes: 70, answers: 1, at: now)
             if round >= 50 { #expect(pace.pauseEnd(unanswered: 32) == nil, "round \(round)") }
             for _ in 0..<8 {
                 now = now.adding(30 * Self.microsecond)
-                pace.read(bytes: 140, frames: 2, at: now)
+                pace.read(bytes: 140, answers: 2, at: now)
             }
         }
+    }
+
+    @Test("small answers of a quick peer are counted with what the kernel needs for each")
+    func overhead() throws {
+        // 10 us each: 128 KiB of bare bytes would be some 1,800 of them.
+        let most = try #require(pause(unanswered: 4000, every: 10))
+        #expect(most / 10 < 200)
+    }
+
+    @Test("beside events and callbacks nothing gathers, until there have been answers alone for a while")
+    func others() {
+        var pace = InboundPace(now: Self.start)
+        var now = Self.start
+        func answers(_ count: Int) {
+            for _ in 0..<count {
+                now = now.adding(300 * Self.microsecond)
+                pace.read(bytes: 70, answers: 1, at: now)
+            }
+        }
+        answers(100)
+        #expect(pace.pauseEnd(unanswered: 32) != nil)
+        pace.read(bytes: 140, answers: 1, others: 1, at: now)
+        #expect(pace.pauseEnd(unanswered: 32) == nil)
+        answers(10)
+        #expect(pace.pauseEnd(unanswered: 32) == nil)
+        answers(90)
+        #expect(pace.pauseEnd(unanswered: 32) != nil)
+    }
+
+    @Test("reading goes on before somebody's time is over")
+    func deadline() throws {
+        var pace = InboundPace(now: Self.start)
+        var now = Self.start
+        for _ in 0..<100 {
+            now = now.adding(300 * Self.microsecond)
+            pace.read(bytes: 70, answers: 1, at: now)
+        }
+        let end = try #require(pace.pauseEnd(unanswered: 32))
+        #expect(pace.pauseEnd(unanswered: 32, deadline: end.adding(1_000_000)) == end)
+        let early = pace.pauseEnd(unanswered: 32, deadline: end)
+        #expect(early.map { end.since($0) } == 1_000_000)
+        #expect(
+            pace.pauseEnd(unanswered: 32, deadline: MonotonicTime(nanoseconds: 5)).map(\.nanoseconds) == 0
+        )
     }
 
     @Test("a part of a frame counts as a sign of life, and as no frame")
     func part() {
         var pace = InboundPace(now: Self.start)
         for step in 1...100 {
-            pace.read(bytes: 70, frames: 1, at: Self.start.adding(UInt64(step) * 300 * Self.microsecond))
+            pace.read(bytes: 70, answers: 1, at: Self.start.adding(UInt64(step) * 300 * Self.microsecond))
         }
         let end = pace.pauseEnd(unanswered: 32)
         let later = Self.start.adding(100 * 300 * Self.microsecond + 50)
-        pace.read(bytes: 10, frames: 0, at: later)
+        pace.read(bytes: 10, answers: 0, at: later)
         #expect(pace.lastRead == later)
         #expect(pace.pauseEnd(unanswered: 32) == end)
     }

@@ -135,7 +135,9 @@ struct ReaderRoleTests {
         let word = WakeWord()
         _ = role.enter(word)
         let first = try #require(number(role.leave()))
-        // It was read since: once more, then it is time.
+        // It is read since: once more, then it is time.
+        _ = role.enter(word)
+        #expect(text(role.leave(), []) == "nothing")
         let second = try #require(number(role.tick(first)))
         #expect(text(role.tick(first), []) == "nothing", "one that was replaced counts no more")
         #expect(text(role.tick(second), []) == "arm")
@@ -200,10 +202,9 @@ struct ReaderRoleTests {
         let word = WakeWord()
         _ = role.enter(word)
         let first = try #require(number(role.leave()))
-        let second = try #require(number(role.tick(first)))
         _ = role.enter(word)
-        let third = try #require(number(role.tick(second)), "it was read since")
-        #expect(text(role.tick(third), []) == "nothing")
+        let second = try #require(number(role.tick(first)), "it was read since")
+        #expect(text(role.tick(second), []) == "nothing")
         #expect(!role.isArmed)
         #expect(text(role.leave(), []) == "tick 2", "rarer: the waiters are slow, but they come")
     }
@@ -265,6 +266,37 @@ struct ReaderRoleTests {
         #expect(!arms && !role.isArmed, "asked for in a pause, it reads behind that")
         let ends = role.endPause()
         #expect(ends && role.isArmed)
+    }
+
+    @Test("a look in a pause does nothing, and none is begun: the end of the pause arms the I/O thread")
+    func pauseAndTick() throws {
+        var role = ReaderRole()
+        let word = WakeWord()
+        _ = role.enter(word)
+        let look = try #require(number(role.leave()))
+        _ = role.arm()
+        _ = role.pause()
+        #expect(text(role.tick(look), []) == "nothing")
+        #expect(text(role.expectReader(), []) == "nothing")
+        _ = role.enter(word)
+        #expect(text(role.leave(after: 4_000_000), []) == "nothing")
+        let ends = role.endPause()
+        #expect(ends && role.isArmed)
+    }
+
+    @Test("of those that sleep the first that gives up is known")
+    func nearestDeadline() {
+        var role = ReaderRole()
+        let words = (0..<4).map { _ in WakeWord() }
+        let moments = [5, 9, 7].map { MonotonicTime(nanoseconds: $0) }
+        _ = role.enter(words[0], until: moments[0])
+        #expect(role.nearestDeadline == nil, "who reads does not sleep")
+        _ = role.enter(words[1])
+        _ = role.enter(words[2], until: moments[1])
+        _ = role.enter(words[3], until: moments[2])
+        #expect(role.nearestDeadline == moments[2])
+        _ = role.awake(words[3])
+        #expect(role.nearestDeadline == moments[1])
     }
 
     @Test("a pause ends also where a waiter came in it, who leaves the descriptor to the I/O thread")

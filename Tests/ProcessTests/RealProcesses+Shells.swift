@@ -104,7 +104,7 @@ extension RealProcesses {
                 let descriptors = [input.reading, output.writing]
                 let before = descriptors.map { flags(of: $0) }
                 let error = failure {
-                    _ = try shell.attach(input: input.reading, output: output.writing, limit: 2 * second)
+                    _ = try shell.attach(input: input.reading, output: output.writing, limit: 5 * second)
                 }
                 #expect(error?.status == AOS_E_DEADLINE)
                 #expect(output.available() == "attached\n")

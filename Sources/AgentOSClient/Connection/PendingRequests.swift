@@ -61,8 +61,8 @@ struct PendingRequests: Sendable {
     private(set) var isClosed = false
 
     var isEmpty: Bool { waitingCount == 0 }
-    /// Those that wait, given up or not: the sidecar works on all of them.
-    var unanswered: Int { slots.count - head }
+    /// How many wait.
+    var unanswered: Int { waitingCount }
 
     /// Puts a request in under its number, which must be the next one. False when nothing is taken any more.
     mutating func register(_ id: Int64, _ request: PendingRequest, now: MonotonicTime) -> Bool {
