@@ -32,8 +32,8 @@ package final class HostDirectory: Sendable {
     }
 
     /// Makes one where none is. mkdirat(2)
-    package func makeDirectory(_ name: String) throws(SystemError) -> HostDirectory {
-        if mkdirat(descriptor.number, name, 0o777) != 0, errno != EEXIST { throw .current }
+    package func makeDirectory(_ name: String, mode: UInt32 = 0o777) throws(SystemError) -> HostDirectory {
+        if mkdirat(descriptor.number, name, mode) != 0, errno != EEXIST { throw .current }
         return try directory(name)
     }
 
@@ -98,13 +98,21 @@ package final class HostDirectory: Sendable {
         return OwnedDescriptor(fd)
     }
 
-    /// Puts a finished file into its place. renameat(2)
+    /// Fails with `EEXIST` where something is that is neither file, link nor directory: who has a pipe, a socket or a
+    /// device there wants it.
+    private func checkPlace(_ name: String) throws(SystemError) {
+        if entry(name)?.kind == .other { throw SystemError(EEXIST) }
+    }
+
+    /// Puts a finished file into its place, where nothing is, or a file or a link. renameat(2)
     package func rename(_ name: String, to newName: String) throws(SystemError) {
+        try checkPlace(newName)
         guard renameat(descriptor.number, name, descriptor.number, newName) == 0 else { throw .current }
     }
 
     /// Makes a link, in the place of a file or a link. symlinkat(2)
     package func makeLink(_ name: String, _ text: String) throws(SystemError) {
+        try checkPlace(name)
         if symlinkat(text, descriptor.number, name) == 0 { return }
         guard errno == EEXIST, unlinkat(descriptor.number, name, 0) == 0,
             symlinkat(text, descriptor.number, name) == 0

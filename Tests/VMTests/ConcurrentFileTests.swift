@@ -31,6 +31,43 @@ struct ConcurrentFileTests {
         "remove directory": { try $0.rmdir(path) },
     ]
 
+    @Test("writes of one new file at the same time all succeed")
+    func writes() throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        for round in 0..<100 {
+            let path = "/tmp/new\(round % 10)"
+            let queue = try HostQueue()
+            for tag in 0..<8 {
+                var completion = aos_completion()
+                completion.struct_size = UInt32(MemoryLayout<aos_completion>.size)
+                completion.deliver = AOS_DELIVER_QUEUE
+                (completion.queue, completion.tag) = (queue.handle, UInt64(tag))
+                try check {
+                    aos_fs_write_async(
+                        vm.sidecar.handle,
+                        vm.id,
+                        path,
+                        path.utf8.count,
+                        "x",
+                        1,
+                        &completion,
+                        nil,
+                        $0
+                    )
+                }
+            }
+            // By the I/O thread.
+            #expect(queue.isReadable(within: 10_000))
+            let events = queue.drain(until: 8)
+            #expect(
+                events.count == 8 && events.allSatisfy { $0.status == AOS_OK },
+                "round \(round): \(events)"
+            )
+            try vm.unlink(path)
+        }
+    }
+
     @Test(
         "whatever two or three calls meet on a file, the VM stays whole and its next program runs",
         arguments: [

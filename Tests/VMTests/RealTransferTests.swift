@@ -101,6 +101,70 @@ struct RealTransferTests {
         }
     }
 
+    @Test("directories come with their permissions, also read-only ones; one that is there keeps its own")
+    func directoryModes() throws {
+        try withTestFolder { folder in
+            let vm = try realVM()
+            defer { finish(vm) }
+            try vm.makeDirectory("/tmp/t/private/empty", recursive: true)
+            try vm.write("/tmp/t/private/f", "f")
+            try vm.write("/tmp/t/open/f", "f")
+            for (path, mode) in [
+                ("", 0o750), ("/private", 0o500), ("/private/empty", 0o700), ("/open", 0o755),
+            ] {
+                try vm.chmod("/tmp/t" + path, UInt32(mode))
+            }
+            // A place that is named as directories are.
+            for place in ["new", "slash/", "dot/."] {
+                _ = try vm.download("/tmp/t", to: "\(folder)/\(place)")
+                try host(
+                    folder,
+                    "cd \(place) && test \"$(stat -c %a . private private/empty open)\" = '750\n500\n700\n755'"
+                )
+            }
+            try host(folder, "mkdir -p old/open && chmod 711 old old/open")
+            _ = try vm.download("/tmp/t", to: "\(folder)/old")
+            try host(
+                folder,
+                "cd old && test \"$(stat -c %a . private open)\" = '711\n500\n711' && cat open/f private/f"
+            )
+        }
+    }
+
+    @Test("what is no file on the host is not replaced, by a file or a link")
+    func special() throws {
+        try withTestFolder { folder in
+            try host(folder, "mkdir out && mkfifo out/f out/l pipe")
+            let vm = try realVM()
+            defer { finish(vm) }
+            try vm.write("/tmp/file/f", "f")
+            try vm.makeDirectory("/tmp/link", recursive: true)
+            try vm.symlink("f", at: "/tmp/link/l")
+            for (path, place) in [("/tmp/file", "out"), ("/tmp/link", "out"), ("/tmp/file/f", "pipe")] {
+                let error = failure { _ = try vm.download(path, to: "\(folder)/\(place)") }
+                expect(error, AOS_E_INVALID, errno: "EEXIST", says: "\(folder)/\(place)")
+            }
+            try host(folder, "test -p out/f -a -p out/l -a -p pipe && test \"$(ls out | wc -l)\" = 2")
+        }
+    }
+
+    @Test("a file that is replaced by a large one keeps who may read it, and whose it is")
+    func replacedLarge() throws {
+        let vm = try realVM()
+        defer { finish(vm) }
+        for mode: UInt32 in [0o600, 0o755, 0o4711] {
+            try vm.write("/tmp/f", "old")
+            try vm.chown("/tmp/f", 5, 6)
+            try vm.chmod("/tmp/f", mode)
+            try vm.writeLarge("/tmp/f", [UInt8](repeating: 0xFF, count: 900_000))
+            let stat = try vm.stat("/tmp/f")
+            #expect(stat["mode"] == .integer(Int64(0o100_000 | mode)))
+            #expect(stat["uid"] == .integer(5) && stat["gid"] == .integer(6))
+            #expect(stat["size"] == .integer(900_000))
+            try vm.unlink("/tmp/f")
+        }
+    }
+
     @Test("files of any size, byte for byte, and at once", arguments: [0, 1, 786_000, 5_000_000, 40_000_000])
     func large(_ size: Int) throws {
         let vm = try realVM()

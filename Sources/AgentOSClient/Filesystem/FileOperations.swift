@@ -83,7 +83,7 @@ extension VM {
 
     /// Refuses at once what cannot fit in any form, before it is copied or encoded.
     package func checkSize(_ count: Int, path: String) throws(ClientError) {
-        let limit = connection.maximumFrameSize
+        let limit = connection.maximumFrameSize - Self.frameReserve - path.utf8.count
         guard count > limit else { return }
         throw ClientError(
             .tooLarge,
@@ -98,12 +98,15 @@ extension VM {
     func checkWritable(_ content: EncodedContent, _ path: GuestPath) throws(ClientError) {
         let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
         guard content.accountedSize > budget else { return }
+        // The text has the limit of the frame (filesystem.md 3.2). How many bytes of this sort fit is less: base64 takes
+        // four for three, and some of a text more than one.
+        let limit = content.isBase64 ? budget / 4 * 3 : budget * content.byteCount / content.accountedSize
         throw ClientError(
             .tooLarge,
             "EFBIG: \(content.byteCount) bytes do not fit one frame (limit \(budget)), write '\(path.given)'"
         ) { detail in
             detail.errno = "EFBIG"
-            (detail.size, detail.limit) = (content.byteCount, budget)
+            (detail.size, detail.limit) = (content.byteCount, limit)
         }
     }
 

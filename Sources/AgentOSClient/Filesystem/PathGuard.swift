@@ -170,8 +170,12 @@ extension VM {
                             // A link to nothing: its target is what the write makes.
                             .again((Self.target(of: text, in: real), state.hops + 1))
                         }.recover { error throws(ClientError) in
-                            guard error.detail.errno == "ENOENT" else { throw error }
-                            return .done(.done(folder.dropFirst() + [target]))
+                            switch error.detail.errno {
+                            case "ENOENT": return .done(.done(folder.dropFirst() + [target]))
+                            // No link: another write has made it between two questions.
+                            case "EINVAL": return .done(.again((target, state.hops + 1)))
+                            default: throw error
+                            }
                         }
                     }
                 }

@@ -30,7 +30,7 @@ private struct Download {
 
     private let vm: VM
     private let guestPath: GuestPath
-    private let hostPath: String
+    private var hostPath: String
     private let options: TransferOptions
     private let meter: ProgressMeter
     private let worker: Worker
@@ -39,6 +39,9 @@ private struct Download {
     private var links = 0
     private var missing: [String] = []
     private var isTree = false
+    /// The paths in the VM of directories that were made here, and the permissions that these have there.
+    private var made: [String] = []
+    private var modes: [(path: String, mode: UInt32)] = []
 
     init(
         _ vm: VM,
@@ -73,17 +76,20 @@ private struct Download {
             return summary(files: 1, directories: 0, links: 0)
         }
         isTree = true
+        hostPath = Self.withoutTrailingSlash(hostPath)
         var walk = WalkOptions()
         walk.exclude = options.exclude
         let entries = try worker.wait(vm.walk(real, walk, ProgressMeter())).filter { entry in
             !Self.pseudo.contains { entry.path.lies(atOrBelow: $0) }
         }
         meter.expect(entries: entries.count, bytes: nil)
-        let root = try makeRoot()
+        let root = try makeRoot(real)
         let prefix = real == "/" ? 1 : real.utf8.count + 1
         func below(_ path: String) -> String { String(path.utf8.dropFirst(prefix)) ?? path }
         for entry in entries where entry.kind == .directory {
-            _ = try folder(below(entry.path), root)
+            let (parent, name) = GuestPath.split("/" + below(entry.path))
+            let shown = "\(hostPath)/\(below(entry.path))"
+            try make(name, in: try folder(parent, root), entry.path, shown: shown)
             meter.add(entries: 1, path: below(entry.path))
         }
         for entry in entries where entry.kind == .symlink {
@@ -97,12 +103,17 @@ private struct Download {
             meter.add(entries: 1, path: below(entry.path))
         }
         let files = entries.filter { $0.kind == .file }.map(\.path)
-        for part in Self.runs(files) {
+        let folders = options.attributes ? made.sorted { $0.utf8.count > $1.utf8.count } : []
+        for part in Self.runs(files + folders) {
             try fetch(part) { [hostPath] path throws(ClientError) in
                 let label = below(path)
                 let (folder, name) = GuestPath.split("/" + label)
                 return (try Self.folder(folder, root, hostPath), name, label)
             }
+        }
+        // Behind their content: a directory that may not be written could not take it. What is in it comes first.
+        for (path, mode) in modes {
+            try folder(path.hasSameBytes(as: real) ? "" : below(path), root).setMode(mode & 0o777)
         }
         return summary(
             files: saved,
@@ -120,15 +131,38 @@ private struct Download {
         )
     }
 
-    private func makeRoot() throws(ClientError) -> HostDirectory {
+    /// A directory may be named with it, also one that is not there yet.
+    private static func withoutTrailingSlash(_ path: String) -> String {
+        var bytes = Array(path.utf8)
+        while bytes.count > 1, bytes.last == UInt8(ascii: "/") || bytes.suffix(2) == Array("/.".utf8)[...] {
+            bytes.removeLast()
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private mutating func makeRoot(_ guest: String) throws(ClientError) -> HostDirectory {
         if !HostFile.exists(hostPath) {
             let (folder, name) = GuestPath.split(hostPath)
             let parent = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
-            do throws(SystemError) { return try parent.makeDirectory(name) } catch {
-                throw HostTree.failure(hostPath, error)
-            }
+            try make(name, in: parent, guest, shown: hostPath)
         }
         return try HostTree.open(hostPath)
+    }
+
+    /// Until all is there nobody else looks into it.
+    private mutating func make(
+        _ name: String,
+        in parent: HostDirectory,
+        _ guest: String,
+        shown: String
+    ) throws(ClientError) {
+        let isNew = parent.entry(name) == nil
+        do throws(SystemError) {
+            _ = try parent.makeDirectory(name, mode: options.attributes ? 0o700 : 0o777)
+        } catch {
+            throw HostTree.failure(shown, error)
+        }
+        if isNew, options.attributes { made.append(guest) }
     }
 
     /// A directory below the root, made where it is not there; never one behind a link.
@@ -183,6 +217,10 @@ private struct Download {
         do throws(ClientError) {
             while let item = try stream.next() {
                 switch item {
+                case .directory(let header):
+                    if files.indices.contains(header.index) {
+                        modes.append((files[header.index], header.mode))
+                    }
                 case .failure(let index, let text):
                     guard files.indices.contains(index) else { continue }
                     let error = VM.guestError(text, files[index])

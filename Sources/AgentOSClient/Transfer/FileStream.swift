@@ -13,6 +13,8 @@ struct FileStream {
 
     enum Item: Sendable {
         case file(Header)
+        /// Its size is 0.
+        case directory(Header)
         /// One that could not be read.
         case failure(index: Int, text: String)
     }
@@ -48,14 +50,13 @@ struct FileStream {
         guard let mode = header["m"]?.integerValue, let modified = header["t"]?.integerValue,
             let size = header["s"]?.integerValue, size >= 0
         else { throw try ended() }
-        return .file(
-            Header(
-                index: Int(index),
-                mode: UInt32(truncatingIfNeeded: mode) & 0o7777,
-                modified: UInt64(max(modified, 0)),
-                size: UInt64(size)
-            )
+        let found = Header(
+            index: Int(index),
+            mode: UInt32(truncatingIfNeeded: mode) & 0o7777,
+            modified: UInt64(max(modified, 0)),
+            size: UInt64(size)
         )
+        return header["d"] == nil ? .file(found) : .directory(found)
     }
 
     /// The bytes of a file, in pieces.

@@ -9,8 +9,8 @@ enum GuestPrograms {
     /// argv: a JSON array of paths.
     ///
     /// On stdout for each, in order: the length of a JSON header (4 bytes, big-endian), the header, and as many
-    /// bytes as its `s` says. `{i,m,t,s}`: index, permissions, time of the last change in ms, size; `{i,e}`: an
-    /// error. `{end:1}` is the last.
+    /// bytes as its `s` says. `{i,m,t,s}`: index, permissions, time of the last change in ms, size; with `d`: a
+    /// directory; `{i,e}`: an error. `{end:1}` is the last.
     static let reader: String = #"""
         const fs = require('fs'), P = fs.promises, paths = JSON.parse(process.argv[1]);
         const BLOCK = 524288, PIECE = 1048576, AHEAD = 64, WINDOW = 4194304;
@@ -40,6 +40,7 @@ enum GuestPrograms {
           const type = stat.mode & 0o170000;
           return type === 0o10000 || type === 0o140000 ? new Error('ENXIO: neither a file nor a directory') : stat;
         }
+        function isDirectory(stat) { return (stat.mode & 0o170000) === 0o40000; }
         async function exactly(file, size, at) {
           const bytes = Buffer.alloc(size);
           for (let got = 0; got < size;) {
@@ -76,7 +77,7 @@ enum GuestPrograms {
             }
             for (; begun.has(next) && ahead < WINDOW; next++) {
               const entry = begun.get(next);
-              if (entry.stat instanceof Error || entry.stat.size > PIECE) continue;
+              if (entry.stat instanceof Error || isDirectory(entry.stat) || entry.stat.size > PIECE) continue;
               ahead += entry.stat.size;
               entry.content = P.readFile(paths[next]).catch((e) => e);
             }
@@ -84,6 +85,7 @@ enum GuestPrograms {
             begun.delete(i);
             if (stat instanceof Error) { head({ i, e: stat.message }); continue; }
             const header = { i, m: stat.mode & 0o7777, t: Math.round(stat.mtimeMs), s: stat.size };
+            if (isDirectory(stat)) { head({ ...header, s: 0, d: 1 }); continue; }
             if (content === undefined) { await large(paths[i], header); continue; }
             const bytes = await content;
             ahead -= stat.size;

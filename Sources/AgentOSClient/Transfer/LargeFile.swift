@@ -26,6 +26,7 @@ extension VM {
                 }
                 switch item {
                 case .failure(_, let text): throw Self.guestError(text, path)
+                case .directory: throw Self.guestError("EISDIR: illegal operation on a directory, read", path)
                 case .file(let header):
                     guard header.size <= UInt64(limit) else {
                         throw Self.tooLarge(header.size, limit, path)
@@ -96,6 +97,7 @@ extension VM {
             throw .guest("EISDIR", "illegal operation on a directory, open '\(path)'")
         }
         let target = try worker.wait(inTurn(.beside, placeOfLarge(given))).path
+        try shadow.checkWrite(target)
         // What the joining program writes there nobody sees: such a root is never looked at again.
         if configuration.isReadOnly, let mount = mount(of: target), mount.plugin != "host_dir" {
             throw .guest(
@@ -120,15 +122,17 @@ extension VM {
             } while offset < size
             // What stands there now may not be what stood there at the beginning.
             let rename = placeOfLarge(given).then { [self] place in
-                renamed(
-                    Renaming(
-                        source: whole,
-                        destination: place.path,
-                        kind: .file,
-                        replaced: place.kind,
-                        isNothing: false
+                keepAttributes(of: place.path, place.kind, for: whole).then { [self] in
+                    renamed(
+                        Renaming(
+                            source: whole,
+                            destination: place.path,
+                            kind: .file,
+                            replaced: place.kind,
+                            isNothing: false
+                        )
                     )
-                )
+                }
             }
             try worker.wait(inTurn(.alone, rename))
             try worker.wait(inTurn(.alone, removeDirRequest(folder)))
@@ -152,6 +156,22 @@ extension VM {
                     )
                 }
                 return (target, kind)
+            }
+        }
+    }
+
+    /// Who writes a file anew does not expect others to read it who could not before.
+    private func keepAttributes(of path: String, _ kind: Kind, for whole: String) -> Steps<Void> {
+        guard case .file = kind else { return .done(()) }
+        return lstatRequest(path).then { [self] old in
+            lstatRequest(whole).then { [self] new in
+                let isOwned = (old.uid, old.gid) == (new.uid, new.gid)
+                let mode = takable(old.mode & 0o7777, isDirectory: false)
+                let own: Steps<Void> = isOwned ? .done(()) : chownRequest(whole, uid: old.uid, gid: old.gid)
+                // Behind the owner: a new one may take bits away.
+                return own.then { [self] in
+                    isOwned && mode == new.mode & 0o7777 ? .done(()) : chmodRequest(whole, mode)
+                }
             }
         }
     }
