@@ -62,25 +62,21 @@ extension FrameChannel {
         }
     }
 
-    /// Until when nothing is to be read, so that more answers come. `deadline` is that of the wait; of others it is the
-    /// reactor that knows.
+    /// Until when nothing is to be read, so that more answers come. `deadline` is that of the wait; of those of others
+    /// the reactor knows, and the role.
     private func pauseEnd(_ deadline: MonotonicTime?) -> MonotonicTime? {
         guard let receiver = receiver.withLock({ $0 }) else { return nil }
-        let unanswered = receiver.unanswered
-        guard let end = pace.withLock({ $0.pauseEnd(unanswered: unanswered, deadline: deadline) }) else {
-            return nil
-        }
-        let nearest = [Reactor.current.nextDeadline, role.withLock { $0.nearestDeadline }].compactMap(\.self)
-            .min()
-        guard let nearest else { return end }
-        return pace.withLock {
-            $0.pauseEnd(unanswered: unanswered, deadline: min(nearest, deadline ?? nearest))
-        }
+        let pace = pace.withLock { $0 }
+        let end = pace.pauseEnd(unanswered: receiver.unanswered, deadline: nearestDeadline(deadline))
+        return end.flatMap { $0 > .now ? $0 : nil }
+    }
+
+    private func nearestDeadline(_ own: MonotonicTime?) -> MonotonicTime? {
+        [own, Reactor.current.nextDeadline, role.withLock { $0.nearestDeadline }].compactMap(\.self).min()
     }
 
     /// Waits for all but what comes from the peer.
     private func pause(until end: MonotonicTime, beside other: Int32?) {
-        guard end > .now else { return }
         let ready = SystemCall.waitReadable(-1, interrupt.number, other, until: end)
         if ready.second { SystemCall.clearEvent(interrupt.number) }
     }

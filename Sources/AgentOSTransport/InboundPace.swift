@@ -69,7 +69,8 @@ struct InboundPace: Sendable {
 
     /// Until when to read nothing, while so many requests have no answer yet and somebody's time is over at `deadline`.
     /// Nil: read as soon as something is there.
-    func pauseEnd(unanswered: Int, deadline: MonotonicTime? = nil) -> MonotonicTime? {
+    /// Only where there is a pause is the deadline asked for.
+    func pauseEnd(unanswered: Int, deadline: @autoclosure () -> MonotonicTime? = nil) -> MonotonicTime? {
         guard unanswered >= Self.fewestUnanswered else { return nil }
         let interval = recent.interval
         let ofQueue = interval * UInt64(unanswered) / Self.part
@@ -78,7 +79,7 @@ struct InboundPace: Sendable {
         // Where no second answer is to be expected the pause would gain nothing.
         guard pause >= Self.shortestPause, pause >= 2 * interval else { return nil }
         let end = lastAnswer.adding(pause)
-        guard let deadline else { return end }
+        guard let deadline = deadline() else { return end }
         return min(
             end,
             MonotonicTime(nanoseconds: deadline.nanoseconds - min(deadline.nanoseconds, Self.margin))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CAgentOS
+package import CAgentOS
 internal import Glibc
 internal import Synchronization
 
@@ -21,6 +21,14 @@ package final class HostQueue: Sendable {
 
     package func release() {
         if !isReleased.exchange(true, ordering: .relaxed) { aos_queue_release(handle) }
+    }
+
+    /// Of calls whose events come here.
+    package func completion(tag: UInt64 = 0) -> aos_completion {
+        var completion = aos_completion()
+        completion.struct_size = UInt32(MemoryLayout<aos_completion>.size)
+        (completion.deliver, completion.queue, completion.tag) = (AOS_DELIVER_QUEUE, handle, tag)
+        return completion
     }
 
     package var descriptor: Int32 { aos_queue_fd(handle) }

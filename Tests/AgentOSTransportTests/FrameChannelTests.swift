@@ -9,23 +9,6 @@ import Testing
 
 @Suite("FrameChannel")
 struct FrameChannelTests {
-    /// A channel, and the peer's two ends of it.
-    struct Pipe {
-        let channel: FrameChannel
-        let receiver: ChannelReceiver
-        let input: OwnedDescriptor
-        let output: OwnedDescriptor
-    }
-
-    private func pipe() throws -> Pipe {
-        let toPeer = try SystemCall.socketPair()
-        let fromPeer = try SystemCall.socketPair()
-        let channel = try FrameChannel(output: toPeer.ours, input: fromPeer.ours, limit: 1 << 20)
-        let receiver = ChannelReceiver { [weak channel] word in channel?.finish(word) }
-        try channel.start(receiver)
-        return Pipe(channel: channel, receiver: receiver, input: toPeer.theirs, output: fromPeer.theirs)
-    }
-
     /// Reads requests and answers each with its own number, until end of file.
     private static func echo(_ input: Int32, _ output: Int32) {
         var buffer: [UInt8] = []
@@ -56,7 +39,7 @@ struct FrameChannelTests {
 
     @Test("eight threads wait for 20,000 answers of one peer, and none hangs")
     func stress() throws {
-        let pipe = try pipe()
+        let pipe = try ChannelPipe()
         let (channel, receiver) = (pipe.channel, pipe.receiver)
         let request = try Frames.request()
         let wrong = Lock<[String]>([])
@@ -94,7 +77,7 @@ struct FrameChannelTests {
 
     @Test("answers that nobody waits for are read by the I/O thread")
     func nobodyWaits() throws {
-        let pipe = try pipe()
+        let pipe = try ChannelPipe()
         for id in 1...3 as ClosedRange<Int64> {
             let bytes = try Frames.response(id)
             write(pipe.output.number, bytes, bytes.count)
@@ -107,7 +90,7 @@ struct FrameChannelTests {
 
     @Test("a wait ends with its time, and when its word is finished from another thread")
     func waitEnds() throws {
-        let pipe = try pipe()
+        let pipe = try ChannelPipe()
         let channel = pipe.channel
         let before = MonotonicTime.now
         #expect(!channel.wait(WakeWord(), until: before.adding(20_000_000)))
@@ -141,7 +124,7 @@ struct FrameChannelTests {
         for (bytes, expected) in [([], "end"), ([0, 0], "torn 2 of 4"), ([0, 0, 0, 1, 0xEE], "bad")]
             as [([UInt8], String)]
         {
-            let pipe = try pipe()
+            let pipe = try ChannelPipe()
             write(pipe.output.number, bytes, bytes.count)
             SystemCall.endWriting(pipe.output.number)
             #expect(!pipe.channel.wait(WakeWord(), until: .now.adding(50_000_000)))
@@ -161,7 +144,7 @@ struct FrameChannelTests {
 
     @Test("what a full socket does not take goes out when it takes again, whole and in order")
     func backpressure() throws {
-        let pipe = try pipe()
+        let pipe = try ChannelPipe()
         let channel = pipe.channel
         let large = try Frames.request(padding: 500_000)
         var ids: [Int64] = []
@@ -207,7 +190,7 @@ struct FrameChannelTests {
         arguments: [70_000, 300_000, 500_000, 900_000]
     )
     func halfWritten(padding: Int) throws {
-        let pipe = try pipe()
+        let pipe = try ChannelPipe()
         let channel = pipe.channel
         let frame = try Frames.request(padding: padding)
         // 8 MiB and more: nothing reads, so the socket is full, and stays as it is.
@@ -240,7 +223,7 @@ struct FrameChannelTests {
 
     @Test("a request that is refused has no number; after the end nothing is sent")
     func closed() throws {
-        let pipe = try pipe()
+        let pipe = try ChannelPipe()
         let request = try Frames.request()
         func sent(_ accept: Bool) -> Int64? {
             if case .sent(let id) = pipe.channel.send(request, register: { _ in accept }) { return id }
@@ -255,7 +238,7 @@ struct FrameChannelTests {
 
     @Test("a peer that does not read any more is an error, told once")
     func writingFails() throws {
-        let pipe = try pipe()
+        let pipe = try ChannelPipe()
         let request = try Frames.request()
         SystemCall.endWriting(pipe.output.number)
         shutdown(pipe.input.number, Int32(SHUT_RD))

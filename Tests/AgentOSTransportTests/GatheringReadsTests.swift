@@ -15,18 +15,15 @@ struct GatheringReadsTests {
     /// How many batches the answers came in, read by a thread that waits for the last of them, or by the I/O thread, and
     /// how many microseconds lay between two answers.
     private func batches(byWaiter: Bool) throws -> (count: Int, interval: UInt64) {
-        let toPeer = try SystemCall.socketPair()
-        let fromPeer = try SystemCall.socketPair()
-        let channel = try FrameChannel(output: toPeer.ours, input: fromPeer.ours, limit: 1 << 20)
-        let receiver = ChannelReceiver { [weak channel] word in channel?.finish(word) }
+        let pipe = try ChannelPipe()
+        let (channel, receiver) = (pipe.channel, pipe.receiver)
+        defer { withExtendedLifetime(pipe) { channel.stop() } }
         let word = WakeWord()
         receiver.state.withLock { state in
             state.unanswered = 32
             state.waiting[Self.answers] = word
         }
-        try channel.start(receiver)
-        defer { channel.stop() }
-        let output = fromPeer.theirs.number
+        let output = pipe.output.number
         let frames = try (1...Self.answers).map { try Frames.response($0) }
         let limit = MonotonicTime.now.adding(60_000_000_000)
         let isDone = Lock(false)
@@ -67,15 +64,12 @@ struct GatheringReadsTests {
 
     @Test("a wait that ends otherwise ends also while answers gather")
     func interrupted() throws {
-        let toPeer = try SystemCall.socketPair()
-        let fromPeer = try SystemCall.socketPair()
-        let channel = try FrameChannel(output: toPeer.ours, input: fromPeer.ours, limit: 1 << 20)
-        let receiver = ChannelReceiver { [weak channel] word in channel?.finish(word) }
+        let pipe = try ChannelPipe()
+        let (channel, receiver) = (pipe.channel, pipe.receiver)
+        defer { withExtendedLifetime(pipe) { channel.stop() } }
         receiver.state.withLock { $0.unanswered = 32 }
-        try channel.start(receiver)
-        defer { channel.stop() }
         let frame = try Frames.response(1)
-        let output = fromPeer.theirs.number
+        let output = pipe.output.number
         let isOver = Lock(false)
         // Always inside a pause, or a moment beside one.
         Parallel.run(2) { index in

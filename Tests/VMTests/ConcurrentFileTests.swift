@@ -39,10 +39,7 @@ struct ConcurrentFileTests {
             let path = "/tmp/new\(round % 10)"
             let queue = try HostQueue()
             for tag in 0..<8 {
-                var completion = aos_completion()
-                completion.struct_size = UInt32(MemoryLayout<aos_completion>.size)
-                completion.deliver = AOS_DELIVER_QUEUE
-                (completion.queue, completion.tag) = (queue.handle, UInt64(tag))
+                var completion = queue.completion(tag: UInt64(tag))
                 try check {
                     aos_fs_write_async(
                         vm.sidecar.handle,

@@ -18,9 +18,7 @@ struct GatheredAnswersTests {
         let vm = try realVM(guards: false)
         defer { finish(vm) }
         let queue = try HostQueue()
-        var completion = aos_completion()
-        completion.struct_size = UInt32(MemoryLayout<aos_completion>.size)
-        (completion.deliver, completion.queue) = (AOS_DELIVER_QUEUE, queue.handle)
+        var completion = queue.completion()
         var (begun, done) = (0, 0)
         var batches: [Int] = []
         while done < Self.calls {

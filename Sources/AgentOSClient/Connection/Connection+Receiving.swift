@@ -70,7 +70,7 @@ extension Connection {
 final class ConnectionReceiver: TransportReceiver {
     private let connection: Connection
     init(_ connection: Connection) { self.connection = connection }
-    var unanswered: Int { connection.pending.withLock { $0.unanswered } }
+    var unanswered: Int { connection.pending.withLock { $0.waitingCount } }
     func received(_ frames: [InboundFrame]) { connection.received(frames) }
     func transportFailed(_ failure: TransportFailure) { connection.transportFailed(failure) }
     func transportEnded(_ end: TransportEnd) { connection.transportEnded(end) }

@@ -53,7 +53,7 @@ struct PendingRequests: Sendable {
     private var head = 0
     /// The id of `slots[head]`.
     private var firstID: Int64 = 1
-    private var waitingCount = 0
+    private(set) var waitingCount = 0
     /// Since when the oldest that still waits has been the oldest.
     private var oldestSince = MonotonicTime(nanoseconds: 0)
     /// Since when the sidecar has owed its oldest answer, given up or not.
@@ -61,8 +61,6 @@ struct PendingRequests: Sendable {
     private(set) var isClosed = false
 
     var isEmpty: Bool { waitingCount == 0 }
-    /// How many wait.
-    var unanswered: Int { waitingCount }
 
     /// Puts a request in under its number, which must be the next one. False when nothing is taken any more.
     mutating func register(_ id: Int64, _ request: PendingRequest, now: MonotonicTime) -> Bool {

@@ -53,8 +53,13 @@ extension VM {
         }
     }
 
+    /// What a frame has for the content of a file.
+    private func contentBudget(pathLength: Int) -> Int {
+        connection.maximumFrameSize - Self.frameReserve - pathLength
+    }
+
     private func readableSize(pathLength: Int) -> Int {
-        max((connection.maximumFrameSize - Self.frameReserve - pathLength) / 4 * 3, 0)
+        max(contentBudget(pathLength: pathLength) / 4 * 3, 0)
     }
 
     /// Creates or replaces a file. `content` was encoded at the call.
@@ -83,7 +88,7 @@ extension VM {
 
     /// Refuses at once what cannot fit in any form, before it is copied or encoded.
     package func checkSize(_ count: Int, path: String) throws(ClientError) {
-        let limit = connection.maximumFrameSize - Self.frameReserve - path.utf8.count
+        let limit = contentBudget(pathLength: path.utf8.count)
         guard count > limit else { return }
         throw ClientError(
             .tooLarge,
@@ -96,7 +101,7 @@ extension VM {
     }
 
     func checkWritable(_ content: EncodedContent, _ path: GuestPath) throws(ClientError) {
-        let budget = connection.maximumFrameSize - Self.frameReserve - path.text.utf8.count
+        let budget = contentBudget(pathLength: path.text.utf8.count)
         guard content.accountedSize > budget else { return }
         // The text has the limit of the frame (filesystem.md 3.2). How many bytes of this sort fit is less: base64 takes
         // four for three, and some of a text more than one.

@@ -65,8 +65,7 @@ private struct Download {
     mutating func run() throws(ClientError) -> String {
         let real = try worker.wait(vm.resolve(guestPath))
         guard case .directory = try worker.wait(vm.kind(of: real)) else {
-            let (folder, name) = GuestPath.split(hostPath)
-            let directory = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
+            let (directory, name) = try HostTree.openParent(of: hostPath)
             meter.expect(entries: 1, bytes: nil)
             try worker.wait(vm.inTurn(.beside, vm.refuseSpecialFile(real, "read")))
             try fetch([real]) { path in (directory, name, path) }
@@ -113,7 +112,7 @@ private struct Download {
         }
         // Behind their content: a directory that may not be written could not take it. What is in it comes first.
         for (path, mode) in modes {
-            try folder(path.hasSameBytes(as: real) ? "" : below(path), root).setMode(mode & 0o777)
+            try folder(below(path), root).setMode(mode & 0o777)
         }
         return summary(
             files: saved,
@@ -142,8 +141,7 @@ private struct Download {
 
     private mutating func makeRoot(_ guest: String) throws(ClientError) -> HostDirectory {
         if !HostFile.exists(hostPath) {
-            let (folder, name) = GuestPath.split(hostPath)
-            let parent = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
+            let (parent, name) = try HostTree.openParent(of: hostPath)
             try make(name, in: parent, guest, shown: hostPath)
         }
         return try HostTree.open(hostPath)

@@ -86,6 +86,12 @@ struct HostTree {
         do throws(SystemError) { return try HostDirectory.open(path) } catch { throw failure(path, error) }
     }
 
+    /// The directory that a path is in, and its name there.
+    static func openParent(of path: String) throws(ClientError) -> (HostDirectory, name: String) {
+        let (folder, name) = GuestPath.split(path)
+        return (try open(path.utf8.contains(UInt8(ascii: "/")) ? folder : "."), name)
+    }
+
     private static func list(_ folder: HostDirectory, _ path: String) throws(ClientError)
         -> [HostDirectory.Entry]
     {

@@ -107,8 +107,7 @@ private struct Upload {
     private mutating func single() throws(ClientError) -> String {
         // A link is followed, as one to a directory is.
         let hostPath = HostFile.isLink(hostPath) ? HostFile.realPath(hostPath) ?? hostPath : hostPath
-        let (folder, name) = GuestPath.split(hostPath)
-        let directory = try HostTree.open(hostPath.utf8.contains(UInt8(ascii: "/")) ? folder : ".")
+        let (directory, name) = try HostTree.openParent(of: hostPath)
         guard let found = directory.entry(name) else {
             throw HostTree.failure(hostPath, SystemError.notFound)
         }
